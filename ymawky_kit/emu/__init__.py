@@ -1,0 +1,1 @@
+"""A processor and its memory."""

@@ -1,0 +1,1 @@
+"""Object files to an image."""

@@ -1,0 +1,1 @@
+"""Images to signed Mach-O files, and back."""

@@ -1,0 +1,20 @@
+"""Where the assembly sources are, in a checkout and in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+
+
+def asm_root() -> Path:
+    """The folder that holds chapters.toml: src/asm of the checkout, or the wheel's copy."""
+    carried = _PACKAGE / "_asm"
+    return carried if carried.is_dir() else _PACKAGE.parent / "src" / "asm"
+
+
+def checkout() -> Path | None:
+    """The top of the checkout this package runs from, or None for an installed wheel."""
+    top = _PACKAGE.parent
+    return top if (top / "src" / "asm").is_dir() else None
