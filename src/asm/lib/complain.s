@@ -1,0 +1,138 @@
+// complain.s - say on standard error what went wrong
+//
+// Gives    complain errno_text
+// Needs    fd_write_all text_length
+// Memory   none of its own
+// Spec     strerror(3), perror(3)
+// Tests    tests/asm/test_complain.py
+// SPDX-License-Identifier: MIT
+
+.include "abi.inc"
+.include "macros.inc"
+
+// complain - write "program: subject: reason" as a line to standard error
+//
+//   In     x0 program   x1 subject   x2 errno; both texts end with NUL
+//   Out    x0 0, C clear; a line that cannot be written is lost
+//   Clob   x1-x17
+//   Frame  32: x29 x30, x19 x20
+//
+//   x19 subject   x20 errno
+func complain
+    stp     x29, x30, [sp, #-32]!
+    mov     x29, sp
+    stp     x19, x20, [sp, #16]
+    mov     x19, x1
+    mov     x20, x2
+
+    bl      complain_text
+    addr    x0, complain_colon
+    bl      complain_text
+    mov     x0, x19
+    bl      complain_text
+    addr    x0, complain_colon
+    bl      complain_text
+    mov     x0, x20
+    bl      errno_text
+    bl      complain_text
+    addr    x0, complain_newline
+    bl      complain_text
+
+    mov     x0, #0
+    carry_clear
+    ldp     x19, x20, [sp, #16]
+    ldp     x29, x30, [sp], #32
+    ret
+
+// complain_text - write a text to standard error
+//
+//   In     x0 text, ends with NUL
+//   Out    C clear: x0 0
+//          C set:   x0 errno
+//   Clob   x1-x17
+//   Frame  32: x29 x30, x19
+//
+//   x19 text
+func complain_text
+    stp     x29, x30, [sp, #-32]!
+    mov     x29, sp
+    str     x19, [sp, #16]
+    mov     x19, x0
+
+    bl      text_length
+    mov     x2, x0
+    mov     x1, x19
+    mov     x0, #2                  // standard error
+    bl      fd_write_all
+
+    ldr     x19, [sp, #16]
+    ldp     x29, x30, [sp], #32
+    ret
+
+// errno_text - the words for an error number
+//
+//   In     x0 errno
+//   Out    x0 text, ends with NUL, C clear
+//   Clob   x1-x3
+//   Frame  none (leaf)
+//
+//   x0 errno, later the text   x1 row   x2 errno of the row   x3 offset
+func errno_text
+    addr    x1, errno_rows
+Lerrno_text_row:
+    ldrsh   w2, [x1], #4
+    tbnz    w2, #31, Lerrno_text_found      // the last row fits everything
+    cmp     w2, w0
+    b.ne    Lerrno_text_row
+Lerrno_text_found:
+    ldrsh   x3, [x1, #-2]
+    addr    x0, errno_rows
+    add     x0, x0, x3
+    carry_clear
+    ret
+
+rodata
+complain_colon:
+    .asciz  ": "
+complain_newline:
+    .asciz  "\n"
+
+// errno, distance of its text from the table
+.p2align 2
+errno_rows:
+    .short  EPERM,         errno_perm - errno_rows
+    .short  ENOENT,        errno_noent - errno_rows
+    .short  EACCES,        errno_acces - errno_rows
+    .short  ENOTDIR,       errno_notdir - errno_rows
+    .short  EISDIR,        errno_isdir - errno_rows
+    .short  EINVAL,        errno_inval - errno_rows
+    .short  EMFILE,        errno_mfile - errno_rows
+    .short  EADDRINUSE,    errno_addrinuse - errno_rows
+    .short  EADDRNOTAVAIL, errno_addrnotavail - errno_rows
+    .short  ELOOP,         errno_loop - errno_rows
+    .short  ENAMETOOLONG,  errno_nametoolong - errno_rows
+    .short  -1,            errno_other - errno_rows
+errno_perm:
+    .asciz  "Operation not permitted"
+errno_noent:
+    .asciz  "No such file or directory"
+errno_acces:
+    .asciz  "Permission denied"
+errno_notdir:
+    .asciz  "Not a directory"
+errno_isdir:
+    .asciz  "Is a directory"
+errno_inval:
+    .asciz  "Invalid argument"
+errno_mfile:
+    .asciz  "Too many open files"
+errno_addrinuse:
+    .asciz  "Address already in use"
+errno_addrnotavail:
+    .asciz  "Can't assign requested address"
+errno_loop:
+    .asciz  "Too many levels of symbolic links"
+errno_nametoolong:
+    .asciz  "File name too long"
+errno_other:
+    .asciz  "Input/output error"
