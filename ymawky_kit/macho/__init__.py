@@ -1,1 +1,13 @@
 """Images to signed Mach-O files, and back."""
+
+from ymawky_kit.macho import codesign
+from ymawky_kit.macho.install import install
+from ymawky_kit.macho.writer import write
+from ymawky_kit.obj import Image
+
+__all__ = ["build", "codesign", "install", "write"]
+
+
+def build(image: Image) -> bytes:
+    """The finished file: written and signed."""
+    return codesign.sign(write(image), image.identifier)
