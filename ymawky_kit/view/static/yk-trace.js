@@ -1,0 +1,184 @@
+// yk-trace.js - plays a recorded run, forward and back
+//
+// <yk-trace><script type="application/json">RECORDING</script>TABLE</yk-trace>
+// RECORDING is made by ymawky_kit/view/trace.py, which documents it.  Without this
+// file, or when the recording cannot be read, the page shows TABLE.
+// No dependency, no request, nothing global but the element's name.
+(() => {
+  "use strict";
+  if (!globalThis.customElements || customElements.get("yk-trace")) return;
+
+  const make = (name, attributes = {}, ...children) => {
+    const node = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children);
+    return node;
+  };
+
+  const flags = (hex) => {
+    const bits = Number(BigInt("0x" + hex) >> 28n) & 15;
+    return [..."NZCV"].map((letter, n) => (bits & (8 >> n) ? letter : "-")).join("");
+  };
+
+  const number = (hex) => {
+    const value = BigInt.asIntN(64, BigInt("0x" + hex));
+    return value >= -4096n && value <= 65535n ? `0x${hex} (${value})` : `0x${hex}`;
+  };
+
+  class Player extends HTMLElement {
+    connectedCallback() {
+      if (this.dataset.ready) return;
+      const script = this.querySelector("script[type='application/json']");
+      if (!script) return;
+      try {
+        this.recording = JSON.parse(script.textContent);
+      } catch {
+        return;                                   // the table stays
+      }
+      this.at = 0;
+      this.build();
+      this.show(0);
+      this.dataset.ready = "yes";
+    }
+
+    build() {
+      const { listing, start, memory, steps, title } = this.recording;
+      const button = (text, label, go) => {
+        const node = make("button", { type: "button", "aria-label": label, title: label }, text);
+        node.addEventListener("click", () => this.show(go()));
+        return node;
+      };
+      this.first = button("⏮", "to the beginning (Home)", () => 0);
+      this.back = button("◀", "one step back (left arrow)", () => this.at - 1);
+      this.next = button("▶", "one step forward (right arrow)", () => this.at + 1);
+      this.last = button("⏭", "to the end (End)", () => steps.length);
+      this.range = make("input", {
+        type: "range", min: "0", max: String(steps.length), value: "0", "aria-label": "step",
+      });
+      this.range.addEventListener("input", () => this.show(Number(this.range.value)));
+      this.count = make("span", { class: "yk-count" });
+      const bar = make("div", { class: "yk-bar" },
+        this.first, this.back, this.next, this.last, this.range, this.count);
+
+      this.rows = listing.map(([address, text, label]) => {
+        const cut = text.indexOf(" ");
+        const code = make("code", {}, make("b", {}, cut < 0 ? text : text.slice(0, cut)),
+          cut < 0 ? "" : text.slice(cut));
+        const place = make("td", {}, make("code", {}, address));
+        const row = make("tr", {}, make("td", { class: "yk-here" }), place, make("td", {}, code));
+        if (label) place.prepend(make("code", { class: "yk-name" }, label + ":"), make("br"));
+        return row;
+      });
+      const code = make("div", { class: "yk-pane yk-code" },
+        make("table", {}, make("tbody", {}, ...this.rows)));
+
+      this.cells = new Map();
+      const registers = Object.keys(start).map((name) => {
+        const cell = make("code", {});
+        this.cells.set(name, cell);
+        return make("tr", {},
+          make("th", { scope: "row" }, name === "nzcv" ? "flags" : name), make("td", {}, cell));
+      });
+      const state = make("div", { class: "yk-pane yk-state" },
+        make("table", { "aria-label": "registers" }, make("tbody", {}, ...registers)));
+      this.memoryCells = memory.map(([name, address, hex]) => {
+        const cell = make("code", {});
+        state.append(make("p", { class: "yk-watch" }, `${name} at ${address}: `, cell));
+        return { base: BigInt("0x" + address), hex, cell };
+      });
+
+      this.said = make("p", { class: "yk-said", "aria-live": "polite" });
+      const panes = make("div", { class: "yk-panes" }, code, state);
+      const box = make("div", {
+        class: "yk-player", tabindex: "0", role: "group",
+        "aria-label": `${title || "recorded run"}: use the arrow keys to step`,
+      }, make("p", { class: "yk-title" }, title || ""), bar, panes, this.said);
+      box.addEventListener("keydown", (event) => this.key(event));
+      this.codePane = code;
+
+      const table = this.querySelector("details");
+      if (table) {
+        table.open = false;
+        table.querySelector("summary").textContent = "The same run as a table";
+        this.insertBefore(box, table);
+      } else {
+        this.append(box);
+      }
+    }
+
+    key(event) {
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      const end = this.recording.steps.length;
+      const to = {
+        ArrowRight: this.at + 1, ArrowLeft: this.at - 1, Home: 0, End: end,
+        PageDown: this.at + 10, PageUp: this.at - 10,
+      }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();                    // JupyterLab moves between cells on arrows
+      this.show(to);
+    }
+
+    // The state after `step` steps is computed from the first one, so that going
+    // back is exactly as true as going forward.
+    show(step) {
+      const { listing, start, steps, ending } = this.recording;
+      this.at = Math.max(0, Math.min(steps.length, step));
+      const registers = { ...start };
+      const written = new Map();
+      for (const [, moved = {}, writes = []] of steps.slice(0, this.at)) {
+        Object.assign(registers, moved);
+        for (const [address, hex] of writes) {
+          const base = BigInt("0x" + address);
+          for (let n = 0; n < hex.length; n += 2) {
+            written.set(base + BigInt(n / 2), hex.slice(n, n + 2));
+          }
+        }
+      }
+      const done = this.at > 0 ? steps[this.at - 1] : null;
+      const moved = done ? done[1] || {} : {};
+      for (const [name, cell] of this.cells) {
+        cell.textContent = name === "nzcv" ? flags(registers[name]) : number(registers[name]);
+        cell.classList.toggle("yk-changed", name in moved);
+      }
+      for (const { base, hex, cell } of this.memoryCells) {
+        const bytes = hex.match(/../g) || [];
+        cell.textContent = bytes.map((b, n) => written.get(base + BigInt(n)) ?? b).join(" ");
+      }
+      const next = this.at < steps.length ? steps[this.at][0] : -1;
+      this.rows.forEach((row, n) => {
+        row.classList.toggle("yk-next", n === next);
+        row.firstChild.textContent = n === next ? "▶" : "";
+        if (n === next) row.setAttribute("aria-current", "step");
+        else row.removeAttribute("aria-current");
+      });
+      if (next >= 0) {                            // scroll the pane, never the page
+        const row = this.rows[next];
+        const pane = this.codePane;
+        if (row.offsetTop < pane.scrollTop) pane.scrollTop = row.offsetTop;
+        const under = row.offsetTop + row.offsetHeight - pane.clientHeight;
+        if (under > pane.scrollTop) pane.scrollTop = under;
+      }
+      this.range.value = String(this.at);
+      this.count.textContent = `${this.at} of ${steps.length}`;
+      this.first.disabled = this.back.disabled = this.at === 0;
+      this.next.disabled = this.last.disabled = this.at === steps.length;
+      this.said.textContent = this.sentence(done, moved, listing, ending);
+    }
+
+    sentence(done, moved, listing, ending) {
+      if (!done) return "Nothing has run yet. The arrow shows the instruction that is next.";
+      const [row, , writes = [], note] = done;
+      const what = Object.entries(moved).map(([name, hex]) =>
+        (name === "nzcv" ? `flags = ${flags(hex)}` : `${name} = ${number(hex)}`));
+      for (const [address, hex] of writes) {
+        what.push(`[${address}] = ${(hex.match(/../g) || []).join(" ")}`);
+      }
+      if (note) what.push(note);
+      const end = this.at === this.recording.steps.length && ending ? ` ${ending}` : "";
+      return `${listing[row][1]}: ${what.join(", ") || "nothing changed but pc"}.${end}`;
+    }
+  }
+
+  customElements.define("yk-trace", Player);
+})();
