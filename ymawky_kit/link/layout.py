@@ -10,7 +10,7 @@
 
 Sections of one name from several modules lie one behind the other, in the
 order of the modules.  A segment begins on a 16 KiB page, in memory and in the
-file (facts: mach_loader.c load_segment).
+file (XNU bsd/kern/mach_loader.c load_segment).
 """
 
 from __future__ import annotations

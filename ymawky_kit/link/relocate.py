@@ -2,7 +2,7 @@
 
 Each kind of field has one small function: from the instruction word, the
 target and the place to the new word.  A value that does not fit is a
-:class:`MisfitError`, never a truncated field (facts/darwin.md section 4).
+:class:`MisfitError`, never a truncated field.
 """
 
 from __future__ import annotations

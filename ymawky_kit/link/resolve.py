@@ -166,5 +166,5 @@ def _where_is(
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like `name`, if one does."""
     # Sorted, so that among equally near names always the same one is said.
-    close = get_close_matches(name, sorted(known), n=1, cutoff=0.7)
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return close[0] if close else None

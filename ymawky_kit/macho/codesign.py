@@ -16,7 +16,7 @@ Numbers in here are big-endian.  The header and the load commands are hashed
 like all else, so the place and size of the signature must be final before the
 first hash is taken: `size` says the size, `sign` does the work.
 
-Source: XNU osfmk/kern/cs_blobs.h, bsd/kern/ubc_subr.c (facts/darwin.md section 2).
+Source: XNU osfmk/kern/cs_blobs.h, bsd/kern/ubc_subr.c cs_validate_csblob.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def symbol_table(symbols: Sequence[PlacedSymbol]) -> tuple[bytes, bytes]:
 
 
 def rebase_stream(image: Image) -> bytes:
-    """The little program that tells dyld which pointers to slide (facts/darwin.md section 3).
+    """The little program that tells dyld which pointers to slide (dyld mach_o/RebaseOpcodes).
 
     Set the type, go to a segment and offset, then for each run of neighbours
     "do n times" and "skip so far"; a zero ends it.  Empty without pointers.
