@@ -1,11 +1,12 @@
 """Images to signed Mach-O files, and back."""
 
 from ymawky_kit.macho import codesign
+from ymawky_kit.macho.check import Problem, check, refusals
 from ymawky_kit.macho.install import install
 from ymawky_kit.macho.writer import write
 from ymawky_kit.obj import Image
 
-__all__ = ["build", "codesign", "install", "write"]
+__all__ = ["Problem", "build", "check", "codesign", "install", "refusals", "write"]
 
 
 def build(image: Image) -> bytes:
