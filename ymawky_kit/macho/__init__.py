@@ -2,11 +2,27 @@
 
 from ymawky_kit.macho import codesign
 from ymawky_kit.macho.check import Problem, check, refusals
+from ymawky_kit.macho.describe import Region, regions
 from ymawky_kit.macho.install import install
+from ymawky_kit.macho.reader import MachO, read
+from ymawky_kit.macho.report import report
 from ymawky_kit.macho.writer import write
 from ymawky_kit.obj import Image
 
-__all__ = ["Problem", "build", "check", "codesign", "install", "refusals", "write"]
+__all__ = [
+    "MachO",
+    "Problem",
+    "Region",
+    "build",
+    "check",
+    "codesign",
+    "install",
+    "read",
+    "refusals",
+    "regions",
+    "report",
+    "write",
+]
 
 
 def build(image: Image) -> bytes:
