@@ -8,7 +8,6 @@ applied to what is stored as well.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    node = nbformat.from_dict(copy.deepcopy(notebook))
+    node: Any = nbformat.reads(nb.dumps(notebook), as_version=4)
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -84,7 +83,7 @@ def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
                           hint="tag it raises-exception if that is what it shows") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise KitError.of(f"a cell did not end: {error}") from None
-    done: nb.Notebook = nbformat.from_dict(node)
+    done: nb.Notebook = node
     return done
 
 
@@ -144,8 +143,9 @@ def regenerate(path: Path, rules: Rules) -> Regenerated:
     broken = nb.faults(path.name, done)
     if broken:
         raise KitError.of("\n".join(str(fault) for fault in broken))
-    nbformat.validate(nbformat.from_dict(done))
-    return Regenerated(path, nb.dumps(done), path.read_text(encoding="utf-8"))
+    text = nb.dumps(done)
+    nbformat.validate(nbformat.reads(text, as_version=4))
+    return Regenerated(path, text, path.read_text(encoding="utf-8"))
 
 
 def regen(chosen: Sequence[Path] = (), *, check: bool = False,

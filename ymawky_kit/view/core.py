@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape as _escape
 from typing import Final
 
-#: `slide` of the registers' names that views show, in the order they show them.
+#: The registers' names, in the order views show them.
 GENERAL: Final = (*(f"x{n}" for n in range(31)), "sp", "pc")
 
 
@@ -69,7 +69,8 @@ def table(
     )
     head = tag("thead", tag("tr", *(tag("th", esc(h), scope="col") for h in heads)))
     inside = (tag("caption", esc(caption)) if caption else "") + head + tag("tbody", body)
-    return tag("div", tag("table", inside, class_=f"yk-table {classes}".strip()), class_="yk-scroll")
+    return tag("div", tag("table", inside, class_=f"yk-table {classes}".strip()),
+               class_="yk-scroll")
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(),

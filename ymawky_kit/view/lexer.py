@@ -30,7 +30,7 @@ MACROS = ("func", "carry_clear", "carry_set", "string", "movi32", "sys", "addr",
 _REGISTER = r"(?:[xw](?:[12]?\d|30|zr)|sp|wsp|lr|fp|pc|[qdshbv](?:[12]?\d|3[01])(?:\.\w+)?)\b"
 
 
-class Arm64Lexer(RegexLexer):
+class Arm64Lexer(RegexLexer):  # type: ignore[misc]  # Pygments has no types
     """AArch64 assembly as Apple's `as` takes it."""
 
     name = "ARM64 assembly"
@@ -78,7 +78,7 @@ class Arm64Lexer(RegexLexer):
     }
 
 
-class CellLexer(Lexer):
+class CellLexer(Lexer):  # type: ignore[misc]  # Pygments has no types
     """A notebook's code cell: %%asm cells as assembly, all others as IPython."""
 
     name = "IPython with %%asm"

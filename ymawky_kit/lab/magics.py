@@ -1,0 +1,69 @@
+"""`%load_ext ymawky_kit.lab`: the %%asm cells, errors without tracebacks, the player."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.display import HTML, display
+
+from ymawky_kit.lab.weave import Place, place
+from ymawky_kit.lab.workbench import Workbench
+from ymawky_kit.source import KitError
+from ymawky_kit.view.listing import Listing
+
+_STATIC: Final = Path(__file__).resolve().parent.parent / "view" / "static"
+
+#: The one workbench of this kernel.
+BENCH: Final = Workbench()
+
+
+@magics_class
+class LabMagics(Magics):
+    """The magics of the book."""
+
+    @cell_magic
+    def asm(self, line: str, cell: str) -> Listing:
+        """%%asm MODULE [NAME]  or  %%asm NAME
+
+        Assemble the cell.  MODULE NAME is a function or data of a module of src/asm,
+        MODULE alone the whole module, a NAME without a slash your own program.
+        """
+        return run_cell(line, cell)
+
+
+def run_cell(line: str, body: str) -> Listing:
+    """What an %%asm cell does; raises :class:`KitError` with spans into the cell."""
+    where: Place | None = place(f"%%asm {line}\n")
+    if where is None:
+        raise KitError.of("%%asm needs a name",
+                          hint="%%asm MODULE FUNCTION, as in: %%asm lib/io fd_write_all")
+    if where.module:
+        return BENCH.take_cell(where.module, where.name, body)
+    return BENCH.take_free(where.name, body)
+
+
+def assets() -> str:
+    """Style and player as one piece of HTML, for a page that has neither."""
+    style = (_STATIC / "yk.css").read_text(encoding="utf-8")
+    script = (_STATIC / "yk-trace.js").read_text(encoding="utf-8")
+    return (f"<style data-ymawky>{style}</style>"
+            f"<script data-ymawky>{script}</script>")
+
+
+def show_error(shell: Any, kind: type[BaseException], error: BaseException,
+               _traceback: object, tb_offset: object = None) -> list[str]:
+    """A reader's error is its message; the kit's own lines would only hide it."""
+    lines = [f"{kind.__name__}:", *str(error).splitlines()]
+    shown = ["\n".join(lines)]
+    shell._showtraceback(kind, error, shown)
+    return shown
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Called by %load_ext ymawky_kit.lab."""
+    shell.register_magics(LabMagics)
+    shell.set_custom_exc((KitError,), show_error)
+    if shell.has_trait("kernel") and shell.kernel is not None:
+        display(HTML(assets()))  # type: ignore[no-untyped-call]

@@ -1,0 +1,411 @@
+"""What a notebook works on: the book's sources, and what the reader changed in them.
+
+A cell `%%asm MODULE NAME` whose text differs from the book's replaces that piece
+for the rest of the notebook; running the book's own text again takes it back.
+Every program built later is built from the changed pieces.  Nothing is written to
+src/asm.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from ymawky_kit import chapters, macho
+from ymawky_kit.asm import assemble
+from ymawky_kit.lab.snippets import Item, Module, module_names
+from ymawky_kit.link import link
+from ymawky_kit.obj import Image, ObjectFile
+from ymawky_kit.paths import asm_root
+from ymawky_kit.source import KitError, Source
+from ymawky_kit.view.core import View, count, esc, grouped, tag
+from ymawky_kit.view.listing import Listing, Row
+
+#: The name that errors give a cell, as in `cell:3:5: error: …`.
+CELL: Final = "cell"
+
+#: What a function needs that is tried on its own: a place to begin that is never run.
+_STAND: Final = Source("stand", '.include "abi.inc"\n.include "macros.inc"\n'
+                                "func start\n    mov x0, #0\n    sys exit\n")
+
+
+class Program(View):
+    """A linked and signed executable."""
+
+    def __init__(self, name: str, image: Image, data: bytes, objects: Sequence[ObjectFile],
+                 changed: Sequence[str] = ()) -> None:
+        self.name = name
+        self.image = image
+        self.data = data
+        self.objects = tuple(objects)
+        self.changed = tuple(changed)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, 64 hexadecimal digits."""
+        return sha256(self.data).hexdigest()
+
+    @property
+    def instructions(self) -> int:
+        return sum(1 for line in self.image.lines if line.is_code)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [
+            ("modules", ", ".join(o.name for o in self.objects)),
+            ("code", count(self.instructions, "instruction")),
+            ("file", count(len(self.data), "byte")),
+            ("SHA-256", self.digest[:16] + "…"),
+        ]
+        if self.changed:
+            facts.append(("yours", ", ".join(self.changed)))
+        return facts
+
+    def text(self) -> str:
+        lines = [f"{self.name}: assembled, linked, signed"]
+        lines.extend(f"  {name:8} {value}" for name, value in self._facts())
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        rows = "".join(
+            tag("tr", tag("th", esc(name), scope="row"), tag("td", esc(value)))
+            for name, value in self._facts())
+        return tag("div", tag("p", f"{tag('b', esc(self.name))}: assembled, linked, signed",
+                              class_="yk-title"),
+                   tag("div", tag("table", rows, class_="yk-table"), class_="yk-scroll"),
+                   class_="yk")
+
+
+@dataclass(slots=True)
+class Workbench:
+    """The state of one notebook."""
+
+    #: module -> name of the piece ("" is the whole module) -> the reader's text
+    changed: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: name -> text of the cells that belong to no module
+    free: dict[str, str] = field(default_factory=dict)
+
+    def take_cell(self, module: str, name: str, body: str) -> Listing:
+        """Run a cell that shows a piece (or, with `name` "", a whole module)."""
+        book = Module.read(module)
+        known = book.item(name).text if name else book.text.rstrip("\n")
+        mine = body.rstrip("\n")
+        differs = _plain(mine) != _plain(known)
+        before = dict(self.changed.get(module, {}))
+        pieces = dict(before)
+        if differs:
+            pieces[name] = mine
+        else:
+            pieces.pop(name, None)
+        cell = Source(CELL, "\n" + mine + "\n")     # line 1 is the line of the magic
+        self.changed[module] = pieces
+        try:
+            made = self._assemble_module(module, cell_for=(name, cell))
+        except KitError:
+            self.changed[module] = before
+            raise
+        item = book.item(name) if name else None
+        if item is not None and item.kind == "macro":
+            rows: list[Row] = []
+        else:
+            rows = _rows(made, {cell})
+        size = sum(len(row.data) for row in rows)
+        shown = f"{module} {name}".strip()
+        what = f"{shown}: {_amount(rows, size)}"
+        if item is not None and item.kind == "macro":
+            what = f"{shown}: a macro, which becomes nothing until it is used"
+        mark = _difference(known, mine) if differs else ""
+        return Listing(rows, title=what, mark=mark)
+
+    def take_free(self, name: str, body: str) -> Listing:
+        """Run a cell that belongs to no module."""
+        made, cell = self._assemble_free(body)
+        self.free[name] = body
+        rows = _rows(made, {cell})
+        return Listing(rows, title=f"{name}: {_amount(rows, sum(len(r.data) for r in rows))}")
+
+    # -- building ---------------------------------------------------------------
+
+    def build(self, name: str) -> Program:
+        """A program of chapters.toml, or one made of the free cell `name`."""
+        if name in self.free:
+            return self._build_free(name)
+        programs = chapters.load()
+        if name not in programs:
+            near = difflib.get_close_matches(name, [*programs, *self.free], n=1, cutoff=0.4)
+            raise KitError.of(f"there is no program '{name}'",
+                              hint=f"did you mean '{near[0]}'?" if near
+                              else f"there are: {', '.join(programs)}")
+        modules = [_on_darwin(module) for module in programs[name].modules]
+        return self._link(name, [self._assemble_module(module) for module in modules],
+                          self._changes(modules))
+
+    def build_around(self, function: str) -> Program:
+        """A program that holds `function` and all it needs, to call it by itself."""
+        if function in self.free:
+            made, _ = self._assemble_free(self.free[function])
+            first = [made]
+            modules: list[str] = []
+        else:
+            modules = [self.module_of(function)]
+            first = [self._assemble_module(modules[0])]
+        objects, more = self._close(first, modules)
+        return self._link(function, objects, self._changes(more))
+
+    def module_of(self, function: str) -> str:
+        """The module that defines a symbol; programs of the first chapters come last."""
+        found = [name for name, symbols in _symbols().items() if function in symbols]
+        if not found:
+            every = sorted({s for symbols in _symbols().values() for s in symbols})
+            near = difflib.get_close_matches(function, [*every, *self.free], n=1, cutoff=0.5)
+            raise KitError.of(f"no module defines '{function}'",
+                              hint=f"did you mean '{near[0]}'?" if near else None)
+        return min(found, key=lambda name: (name.startswith("stub/"), name))
+
+    def _build_free(self, name: str) -> Program:
+        made, _ = self._assemble_free(self.free[name])
+        objects, modules = self._close([made], [])
+        return self._link(name, objects, self._changes(modules))
+
+    def _link(self, name: str, objects: Sequence[ObjectFile], changes: Sequence[str]) -> Program:
+        image = link(objects, identifier=name)
+        return Program(name, image, macho.build(image), objects, changes)
+
+    def _changes(self, modules: Iterable[str]) -> list[str]:
+        return [f"{module} {name}".strip() for module in modules
+                for name in self.changed.get(module, {})]
+
+    def _close(self, objects: list[ObjectFile],
+               modules: list[str]) -> tuple[list[ObjectFile], list[str]]:
+        """Add modules until every symbol is defined; what nothing defines is the linker's to say.
+
+        A program that begins at `main` gets the platform's start in front of it.
+        """
+        everything, used = list(objects), list(modules)
+        wanted = {"start"} | set(_needs(everything))
+        while True:
+            have = {s.name for o in everything for s in o.symbols if s.is_global}
+            missing = sorted(wanted - have)
+            found = None
+            for symbol in missing:
+                if symbol == "start" and "main" not in have:
+                    everything.append(assemble(_STAND, include=_include(), name="stand"))
+                    break
+                found = next((m for m in _libraries() if symbol in _symbols()[m]), None)
+                if found is not None:
+                    everything.append(self._assemble_module(found))
+                    used.append(found)
+                    break
+            else:
+                return everything, used
+            wanted |= set(_needs(everything))
+
+    # -- assembling -------------------------------------------------------------
+
+    def assemble_module(self, module: str) -> ObjectFile:
+        """A module with the reader's changes in it; raises :class:`KitError`."""
+        return self._assemble_module(module)
+
+    def _assemble_module(self, module: str,
+                         cell_for: tuple[str, Source] | None = None) -> ObjectFile:
+        """A module with the reader's pieces in it.
+
+        `cell_for` gives the source that one piece is to come from, so that errors
+        and listings point into the cell.
+        """
+        book = Module.read(module)
+        pieces = {n: Source(CELL, "\n" + t + "\n") for n, t in
+                  self.changed.get(module, {}).items()}
+        if cell_for is not None:
+            pieces[cell_for[0]] = cell_for[1]
+        if "" in pieces:
+            fragments = [pieces[""]]
+        elif not pieces:
+            return _book_module(module, self._macros_changed())
+        else:
+            fragments = list(_fragments(book, pieces))
+        with self._included() as include:
+            return assemble(fragments, include=include, name=module)
+
+    def _assemble_free(self, body: str) -> tuple[ObjectFile, Source]:
+        head = Source("before the cell", '.include "abi.inc"\n.include "macros.inc"\n')
+        cell = Source(CELL, "\n" + body.rstrip("\n") + "\n")
+        with self._included() as include:
+            return assemble([head, cell], include=include, name=CELL), cell
+
+    def _macros_changed(self) -> tuple[tuple[str, str], ...]:
+        """(name, whole text) of every include file that the reader changed."""
+        found = []
+        for module, pieces in self.changed.items():
+            if module.endswith(".inc") and pieces:
+                book = Module.read(module)
+                sources = {n: Source(CELL, t + "\n") for n, t in pieces.items()}
+                found.append((module, "".join(s.text for s in _fragments(book, sources))))
+        return tuple(found)
+
+    def _included(self) -> _Include:
+        return _Include(self._macros_changed())
+
+
+class _Include:
+    """The folders that `.include` searches, changed include files first."""
+
+    def __init__(self, changed: tuple[tuple[str, str], ...]) -> None:
+        self.changed = changed
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> list[Path]:
+        if not self.changed:
+            return _include()
+        self.folder = tempfile.TemporaryDirectory(prefix="ymawky-")
+        for name, text in self.changed:
+            (Path(self.folder.name) / Path(name).name).write_text(text, encoding="utf-8")
+        return [Path(self.folder.name), *_include()]
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder is not None:
+            self.folder.cleanup()
+
+
+def _include() -> list[Path]:
+    return [asm_root() / "include", asm_root() / "platform" / "darwin"]
+
+
+def _on_darwin(module: str) -> str:
+    """`platform/file` of chapters.toml is `platform/darwin/file` of src/asm."""
+    parts = module.split("/")
+    if parts[0] == "platform" and len(parts) == 2:
+        return f"platform/darwin/{parts[1]}"
+    return module
+
+
+_CACHE: Final[dict[tuple[str, str, tuple[tuple[str, str], ...]], ObjectFile]] = {}
+
+
+def _book_module(module: str, macros: tuple[tuple[str, str], ...]) -> ObjectFile:
+    """A module as the book has it, assembled once for each of its texts."""
+    text = Module.read(module).text
+    key = (module, text, macros)
+    if key not in _CACHE:
+        with _Include(macros) as include:
+            _CACHE[key] = assemble(Source(f"{module}.s", text), include=include, name=module)
+    return _CACHE[key]
+
+
+def _fragments(book: Module, pieces: dict[str, Source]) -> Iterator[Source]:
+    """The module's text in a row of sources, the given pieces exchanged."""
+    lines = book.text.splitlines(keepends=True)
+    where: list[tuple[Item, Source]] = [(book.item(name), s) for name, s in pieces.items()]
+    where.sort(key=lambda pair: pair[0].first)
+    at = 0
+    for item, source in where:
+        if item.first - 1 > at:
+            # Blank lines keep the line numbers of the file in messages about the rest.
+            yield Source(f"{book.name}.s", "\n" * at + "".join(lines[at:item.first - 1]))
+        yield source
+        at = item.last
+    if at < len(lines):
+        yield Source(f"{book.name}.s", "\n" * at + "".join(lines[at:]))
+
+
+_SYMBOLS: Final[dict[str, dict[str, tuple[str, ...]]]] = {}
+
+
+def _symbols() -> dict[str, tuple[str, ...]]:
+    """Module -> what its header says it gives; read once, from the `Gives` lines."""
+    key = str(asm_root())
+    if key not in _SYMBOLS:
+        found = {}
+        for name in module_names():
+            if name.endswith(".inc"):
+                continue
+            module = Module.read(name)
+            found[name] = tuple(n for item in module.items if item.kind == "function"
+                                for n in item.names)
+        _SYMBOLS[key] = found
+    return _SYMBOLS[key]
+
+
+def _libraries() -> list[str]:
+    """Modules that a reader's own code may lean on without naming them."""
+    return [name for name in _symbols()
+            if name.startswith(("lib/", "platform/darwin/"))]
+
+
+def _needs(objects: Iterable[ObjectFile]) -> Iterator[str]:
+    for made in objects:
+        own = {symbol.name for symbol in made.symbols}
+        for section in made.sections:
+            for relocation in section.relocations:
+                if relocation.symbol not in own:
+                    yield relocation.symbol
+
+
+def tidy(text: str) -> str:
+    """An instruction with its mnemonic in a column of its own, whatever the source's blanks."""
+    mnemonic, _, operands = " ".join(text.split()).partition(" ")
+    return f"{mnemonic:<7} {operands}".rstrip() if operands else mnemonic
+
+
+def _plain(text: str) -> list[str]:
+    """Lines without blanks at their ends: invisible differences are none."""
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def _difference(book: str, mine: str) -> str:
+    away = sum(1 for line in difflib.ndiff(_plain(book), _plain(mine))
+               if line.startswith(("+ ", "- ")))
+    verb = "differs" if away == 1 else "differ"
+    return (f"NOT THE BOOK'S TEXT: {count(away, 'line')} {verb}. "
+            "This version is used in the rest of this notebook.")
+
+
+def _amount(rows: Sequence[Row], size: int) -> str:
+    code = sum(1 for row in rows if len(row.data) == 4 and not row.text.startswith("."))
+    if code:
+        return f"{count(code, 'instruction')}, {count(size, 'byte')}"
+    return count(size, "byte") if size else "no bytes of its own"
+
+
+def listing_of(made: ObjectFile, name: str | None) -> Listing:
+    """An object's code and data, or those of one function, its gaps still open."""
+    sources = {line.span.source for line in made.lines}
+    rows = _rows(made, sources)
+    if name is not None:
+        starts = [n for n, row in enumerate(rows) if row.label == name]
+        if not starts:
+            raise KitError.of(f"{made.name} has no function or data named '{name}'")
+        end = next((n for n in range(starts[0] + 1, len(rows))
+                    if rows[n].label and not rows[n].label.startswith("L")), len(rows))
+        rows = rows[starts[0]:end]
+    return Listing(rows, title=f"{made.name} {name}" if name else "")
+
+
+def _rows(made: ObjectFile, cells: set[Source]) -> list[Row]:
+    """What the cells became, at addresses counted from their first byte in each section."""
+    rows: list[Row] = []
+    names: dict[tuple[int, int], str] = {}
+    for symbol in (*made.symbols, *made.labels):
+        if symbol.section is not None:
+            names.setdefault((symbol.section, symbol.value), symbol.name)
+    first: dict[int, int] = {}
+    for line in made.lines:
+        if line.span.source not in cells:
+            continue
+        section = made.sections[line.section]
+        base = first.setdefault(line.section, line.offset)
+        data = b"" if section.zero_fill else section.data[line.offset:line.offset + line.size]
+        waiting = next((r for r in section.relocations
+                        if line.offset <= r.offset < line.offset + line.size), None)
+        note = ""
+        if waiting is not None:
+            note = f"the linker fills in {waiting.symbol}"
+        if section.zero_fill:
+            note = f"{grouped(line.size)} zero bytes, not in the file"
+        rows.append(Row(line.offset - base, data, tidy(line.text),
+                        label=names.get((line.section, line.offset), ""), note=note))
+    return rows
