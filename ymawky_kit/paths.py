@@ -1,4 +1,4 @@
-"""Where the assembly sources are, in a checkout and in an installed wheel."""
+"""Where the assembly sources and the site are, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ def checkout() -> Path | None:
     """The top of the checkout this package runs from, or None for an installed wheel."""
     top = _PACKAGE.parent
     return top if (top / "src" / "asm").is_dir() else None
+
+
+def docroot() -> Path:
+    """The site that is served unless another is named: the checkout's, or the wheel's copy."""
+    carried = _PACKAGE / "_docroot"
+    return carried if carried.is_dir() else _PACKAGE.parent / "docroot"

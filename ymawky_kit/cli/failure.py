@@ -1,0 +1,137 @@
+"""From exceptions to one clear line and an exit status (sysexits.h).
+
+A traceback is for us, not for readers: YMAWKY_DEBUG=1 shows it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from ymawky_kit.source import KitError
+
+FOUND: Final = 1            # the command ran, and what it checked is not in order
+USAGE: Final = 64           # EX_USAGE: the command line is wrong
+DATA: Final = 65            # EX_DATAERR: a source or an executable is wrong
+NO_INPUT: Final = 66        # EX_NOINPUT: a file is not there
+UNAVAILABLE: Final = 69     # EX_UNAVAILABLE: a program or package is not there
+SOFTWARE: Final = 70        # EX_SOFTWARE: our own mistake
+CANNOT_CREATE: Final = 73   # EX_CANTCREAT: a file cannot be written
+INTERRUPTED: Final = 130    # 128 + SIGINT
+BROKEN_PIPE: Final = 141    # 128 + SIGPIPE
+
+
+class CommandError(Exception):
+    """A command that ends with one line on stderr and an exit status of its own."""
+
+    def __init__(self, message: str, status: int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.hint = hint
+
+
+class Ended(Exception):  # noqa: N818 - it is no error
+    """A command that has said everything and ends with this exit status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
+    """Run a command; everything that can go wrong becomes its exit status."""
+    try:
+        command.main(
+            args=list(arguments) if arguments is not None else None,
+            prog_name="ymawky",
+            standalone_mode=False,
+            color=_colour(),
+        )
+        sys.stdout.flush()
+    except BaseException as error:
+        return _status(error)
+    return 0
+
+
+def _colour() -> bool | None:
+    """None leaves it to click: colours only on a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _status(error: BaseException) -> int:
+    if os.environ.get("YMAWKY_DEBUG"):
+        traceback.print_exception(error)
+    match error:
+        case Ended():
+            return error.status
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
+            return USAGE
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.UsageError():
+            return _say(_one_line(error.format_message()), USAGE, _see(error))
+        case CommandError():
+            return _say(str(error), error.status, error.hint)
+        case KitError():
+            return _kit_error(error)
+        case KeyboardInterrupt() | click.Abort():
+            return INTERRUPTED
+        case BrokenPipeError():
+            # Nobody reads any more; Python would complain once more while it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+        case ModuleNotFoundError():
+            return _missing_package(error)
+        case OSError():
+            return _os_error(error)
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else FOUND
+    return _say(
+        f"internal error: {type(error).__name__}: {_one_line(str(error))}", SOFTWARE,
+        "YMAWKY_DEBUG=1 shows where",
+    )
+
+
+def _say(message: str, status: int, hint: str | None = None) -> int:
+    text = f"ymawky: {message}" + (f" ({hint})" if hint else "")
+    click.echo(text, err=True)
+    return status
+
+
+def _kit_error(error: KitError) -> int:
+    """Errors in a source are shown with their line and a caret; others are one line."""
+    located = [d for d in error.diagnostics if d.span is not None]
+    if not located and len(error.diagnostics) == 1:
+        diagnostic = error.diagnostics[0]
+        message = diagnostic.message.strip()
+        if "\n" not in message:
+            return _say(message, FOUND, diagnostic.hint)
+    click.echo(str(error), err=True)
+    return DATA if located else FOUND
+
+
+def _os_error(error: OSError) -> int:
+    where = f"{error.filename}: " if error.filename is not None else ""
+    status = NO_INPUT if isinstance(error, FileNotFoundError) else CANNOT_CREATE
+    return _say(f"{where}{error.strerror or error}", status)
+
+
+def _missing_package(error: ModuleNotFoundError) -> int:
+    return _say(
+        f"the Python package '{error.name}' is not installed", UNAVAILABLE,
+        "in a checkout `make lab` installs everything; `ymawky doctor` looks further",
+    )
+
+
+def _see(error: click.UsageError) -> str | None:
+    return f"see: {error.ctx.command_path} --help" if error.ctx is not None else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,128 @@
+"""`ymawky serve`: build the server, run it, stop it cleanly."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from ymawky_kit import paths
+from ymawky_kit.cli.build import chapter_option, default_name, make, workplace, write
+from ymawky_kit.cli.console import say, shown
+from ymawky_kit.cli.failure import NO_INPUT, USAGE, CommandError, Ended
+from ymawky_kit.cli.run import exit_code, where_option
+
+if TYPE_CHECKING:
+    from ymawky_kit.chapters import Program
+    from ymawky_kit.run import ExitStatus, Process
+
+PORT = 8080
+ADDRESS = "127.0.0.1"
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command(epilog="""\b
+Examples:
+  ymawky serve                        the site that comes with it, on port 8080
+  ymawky serve ~/photos --port 9000
+  ymawky serve book/_build/html       the book, served by what it teaches
+""")
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("-p", "--port", metavar="N", type=click.IntRange(0, 65535), default=PORT,
+              show_default=True, help="The port; 0 lets the kernel choose one.")
+@click.option("-a", "--address", metavar="A", default=ADDRESS, show_default=True,
+              help="The IPv4 address; 0.0.0.0 is every address of this machine.")
+@click.option("--errors", metavar="DIR", type=click.Path(path_type=Path),
+              help="Where the error pages are: 404.html and so on.")
+@where_option
+@chapter_option
+def serve(
+    directory: Path | None,
+    port: int,
+    address: str,
+    errors: Path | None,
+    where: str | None,
+    chapter: str | None,
+) -> None:
+    """Build the server and serve the files of DIR until Ctrl-C.
+
+    It assembles, links and signs the server anew, which takes less than a second,
+    and runs it: natively on Apple silicon, emulated on any other machine.
+    """
+    from ymawky_kit.run import runner
+
+    root = _folder(directory) if directory is not None else paths.docroot()
+    if errors is not None:
+        _folder(errors)
+    elif directory is None or root.resolve() == paths.docroot():
+        errors = root / "errors"    # the site that comes with it brings its own
+    chosen = runner(where)
+    built = make(chapter)
+    _must_serve(built.program)
+    target = workplace() / default_name(chapter, built)
+    write(built, target)
+    arguments = ["--port", str(port), "--address", address]
+    if errors is not None:
+        arguments += ["--errors", str(errors)]
+    say(f"running it {_how(chosen.name)}; Ctrl-C stops it")
+    with _Relay() as relay:
+        process = chosen.start(target, [*arguments, shown(root)], capture=False)
+        status = exit_code(relay.run(process))
+    if status == 0:
+        say("stopped")
+    raise Ended(status)
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        what = "is not a directory" if path.exists() else "does not exist"
+        raise CommandError(f"{path} {what}", NO_INPUT)
+    return path
+
+
+def _must_serve(program: Program) -> None:
+    if not any(module.startswith("serve/") for module in program.modules):
+        raise CommandError(
+            f"the program '{program.name}' is no server", USAGE,
+            f"to run it: ymawky build -c {program.name} && ymawky run {program.name}",
+        )
+
+
+def _how(runner: str) -> str:
+    if runner == "native":
+        return "natively, on this machine's own kernel"
+    return "emulated: the kit answers its system calls as Darwin would"
+
+
+class _Relay:
+    """Hands the signals that ask us to stop to the server, which runs in a group of its own.
+
+    The first one lets it finish in its own way; a second one ends it at once.
+    """
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._asked: list[int] = []
+
+    def __enter__(self) -> _Relay:
+        self._before = {number: signal.signal(number, self._ask) for number in _STOP_SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def run(self, process: Process) -> ExitStatus:
+        """Wait for the process, whatever asks it to stop meanwhile."""
+        self._process = process
+        for number in self._asked[:1]:      # asked before it was even started
+            process.send_signal(number)
+        return process.wait()
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self._asked.append(number)
+        if self._process is not None:
+            self._process.send_signal(number if len(self._asked) == 1 else signal.SIGKILL)
