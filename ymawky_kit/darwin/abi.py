@@ -2,7 +2,8 @@
 
 Plain integers, because handlers test them millions of times.  A
 :class:`Vocabulary` turns a number back into names for traces, as strace does.
-Source: facts/darwin.md section 8, which was compiled from the SDK headers.
+Source: the macOS SDK's headers (sys/fcntl.h, sys/socket.h, sys/event.h ...) and XNU's
+kernel-side ones (bsd/sys, osfmk/mach).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NAME_MAX: Final = 255
 ARG_MAX: Final = 0x10_0000
 IOV_MAX: Final = 1024
 OPEN_MAX: Final = 10240
-NOFILE_SOFT: Final = 256            # RLIMIT_NOFILE of a fresh process (section 9.8)
+NOFILE_SOFT: Final = 256            # RLIMIT_NOFILE of a fresh process
 MAXSYMLINKS: Final = 32
 PIPE_BUF: Final = 512
 SOMAXCONN: Final = 128

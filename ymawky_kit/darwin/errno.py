@@ -1,8 +1,8 @@
 """Error numbers of Darwin, and what a host's error becomes there.
 
 Handlers raise :class:`Errno`; only the dispatcher turns it into carry and x0.
-Source: facts/darwin.md section 8.  Numbers are translated by name, because
-Linux and Darwin disagree from 35 on (EAGAIN is 35 here and 11 there).
+Source: XNU bsd/sys/errno.h.  Numbers are translated by name, because Linux and
+Darwin disagree from 35 on (EAGAIN is 35 here and 11 there).
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _by_name() -> dict[int, int]:
     for number, text in _host.errorcode.items():
         if text in ours:
             table[number] = ours[text]
-    # Linux has one number for both; files say ENOTSUP, sockets EOPNOTSUPP (9.1).
+    # Linux has one number for both; files say ENOTSUP, sockets EOPNOTSUPP.
     if _host.ENOTSUP == _host.EOPNOTSUPP:
         table[_host.ENOTSUP] = ENOTSUP
     return table

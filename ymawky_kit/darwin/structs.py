@@ -2,8 +2,8 @@
 
 One :class:`Layout` a structure, offsets and sizes in bytes, little-endian.
 Handlers pack and unpack through `codec`; a test compares the same offsets with
-the `.equ` lines of src/asm.  Source: facts/darwin.md section 7, compiled from
-the SDK headers.
+the `.equ` lines of src/asm.  Source: the SDK's headers, compiled, and the kernel's own
+forms in XNU bsd/sys (signal.h, ucontext.h, stat.h, dirent.h, attr.h).
 """
 
 from __future__ import annotations
@@ -110,6 +110,18 @@ STAT64: Final = _layout(
     ("st_size", 96, "q"), ("st_blocks", 104, "q"), ("st_blksize", 112, "i"),
     ("st_flags", 116, "I"), ("st_gen", 120, "I"), ("st_lspare", 124, "i"),
     ("st_qspare", 128, "16s"),
+)
+#: The form of before 64-bit inode numbers: bsd/sys/stat.h, struct user64_stat.
+STAT: Final = _layout(
+    "stat", 120,
+    ("st_dev", 0, "I"), ("st_ino", 4, "I"), ("st_mode", 8, "H"), ("st_nlink", 10, "H"),
+    ("st_uid", 12, "I"), ("st_gid", 16, "I"), ("st_rdev", 20, "I"),
+    ("st_atime", 24, "q"), ("st_atimensec", 32, "q"),
+    ("st_mtime", 40, "q"), ("st_mtimensec", 48, "q"),
+    ("st_ctime", 56, "q"), ("st_ctimensec", 64, "q"),
+    ("st_size", 72, "q"), ("st_blocks", 80, "q"), ("st_blksize", 88, "i"),
+    ("st_flags", 92, "I"), ("st_gen", 96, "I"), ("st_lspare", 100, "i"),
+    ("st_qspare", 104, "16s"),
 )
 #: The fixed head of an entry; the name follows at 21 and ends with a NUL.
 DIRENT: Final = _layout(

@@ -1,0 +1,312 @@
+"""getattrlist and its bulk form: chosen attributes of files in one buffer.
+
+getattrlistbulk reads a directory with sizes and dates in one call, which is what a
+listing wants.  Source: XNU bsd/vfs/vfs_attrlist.c (vfs_attr_pack_internal,
+attr_pack_common, attr_pack_file, getattrlistbulk).
+
+A record is: u32 length; the set of returned attributes, 20 bytes; the attributes in
+the order of their bits; then the names that references point to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from ymawky_kit.darwin import abi, host
+from ymawky_kit.darwin.directory import Reader
+from ymawky_kit.darwin.errno import EBADF, EINVAL, ENOTDIR, ERANGE, Errno
+from ymawky_kit.darwin.file import place
+from ymawky_kit.darwin.path import translated
+from ymawky_kit.darwin.structs import ATTRIBUTE_SET, ATTRLIST
+from ymawky_kit.darwin.table import (
+    ADDRESS,
+    DIRFD,
+    FD,
+    OUTPUT,
+    PARTIAL,
+    PATH,
+    SIZE,
+    ULONG,
+    table,
+)
+from ymawky_kit.darwin.task import Task
+
+_U32: Final = Struct("<I")
+_U64: Final = Struct("<Q")
+_TIME: Final = Struct("<qq")
+_REFERENCE: Final = Struct("<iI")       # offset from itself, length with the NUL
+
+#: Bit -> size in bytes, in packing order.  ERROR comes first although its bit is high.
+_COMMON: Final = {
+    abi.ATTR_CMN_ERROR: 4, abi.ATTR_CMN_NAME: 8, abi.ATTR_CMN_DEVID: 4, abi.ATTR_CMN_FSID: 8,
+    abi.ATTR_CMN_OBJTYPE: 4, abi.ATTR_CMN_OBJTAG: 4, abi.ATTR_CMN_OBJID: 8, 0x40: 8, 0x80: 8,
+    0x100: 4, abi.ATTR_CMN_CRTIME: 16, abi.ATTR_CMN_MODTIME: 16, abi.ATTR_CMN_CHGTIME: 16,
+    abi.ATTR_CMN_ACCTIME: 16, 0x2000: 16, 0x4000: 32, abi.ATTR_CMN_OWNERID: 4,
+    abi.ATTR_CMN_GRPID: 4, abi.ATTR_CMN_ACCESSMASK: 4, abi.ATTR_CMN_FLAGS: 4, 0x8_0000: 4,
+    0x10_0000: 4, 0x20_0000: 4, 0x40_0000: 8, 0x80_0000: 16, 0x100_0000: 16,
+    abi.ATTR_CMN_FILEID: 8, 0x400_0000: 8, 0x800_0000: 8, 0x1000_0000: 16, 0x4000_0000: 4,
+}
+_DIRECTORY: Final = {0x1: 4, 0x2: 4, 0x4: 4, 0x8: 8, 0x10: 4, 0x20: 8}
+_FILE: Final = {
+    abi.ATTR_FILE_LINKCOUNT: 4, abi.ATTR_FILE_TOTALSIZE: 8, abi.ATTR_FILE_ALLOCSIZE: 8,
+    abi.ATTR_FILE_IOBLOCKSIZE: 4, 0x10: 4, abi.ATTR_FILE_DEVTYPE: 4, 0x40: 4, 0x80: 4,
+    0x100: 4, abi.ATTR_FILE_DATALENGTH: 8, abi.ATTR_FILE_DATAALLOCSIZE: 8, 0x1000: 8, 0x2000: 8,
+}
+_KNOWN_COMMON: Final = sum(_COMMON) | abi.ATTR_CMN_RETURNED_ATTRS
+
+_BULK_REQUIRED: Final = abi.ATTR_CMN_NAME | abi.ATTR_CMN_RETURNED_ATTRS
+_OPTIONS_REPORT_FULLSIZE: Final = 0x4
+
+_TYPES: Final = {
+    abi.S_IFREG: abi.VREG, abi.S_IFDIR: abi.VDIR, abi.S_IFBLK: abi.VBLK, abi.S_IFCHR: abi.VCHR,
+    abi.S_IFLNK: abi.VLNK, abi.S_IFSOCK: abi.VSOCK, abi.S_IFIFO: abi.VFIFO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """struct attrlist, checked."""
+
+    common: int
+    directory: int
+    file: int
+    returned: bool      # the record begins with what it holds
+    invalid: bool       # FSOPT_PACK_INVAL_ATTRS: zeros for what is not known
+
+    @classmethod
+    def read(cls, task: Task, address: int, options: int, *, bulk: bool) -> Wanted:
+        """From guest memory; raises Errno(EINVAL) for a list the kernel refuses."""
+        count, _, common, volume, folder, file, fork = ATTRLIST.codec.unpack(
+            task.memory.view(address, ATTRLIST.size)
+        )
+        if count != abi.ATTR_BIT_MAP_COUNT or volume or fork:
+            raise Errno(EINVAL)
+        if common & ~_KNOWN_COMMON or folder & ~sum(_DIRECTORY) or file & ~sum(_FILE):
+            raise Errno(EINVAL)
+        if bulk and common & _BULK_REQUIRED != _BULK_REQUIRED:
+            raise Errno(EINVAL)
+        return cls(
+            common, folder, file,
+            returned=bool(common & abi.ATTR_CMN_RETURNED_ATTRS),
+            invalid=bool(options & abi.FSOPT_PACK_INVAL_ATTRS),
+        )
+
+
+def _common_values(found: host.Status) -> dict[int, bytes]:
+    inode = _U64.pack(found.inode)
+    return {
+        abi.ATTR_CMN_DEVID: _U32.pack(found.device),
+        abi.ATTR_CMN_FSID: _U64.pack(found.device),
+        abi.ATTR_CMN_OBJTYPE: _U32.pack(_TYPES.get(found.mode & abi.S_IFMT, abi.VNON)),
+        abi.ATTR_CMN_OBJID: inode,
+        abi.ATTR_CMN_CRTIME: _TIME.pack(found.born, found.born_ns),
+        abi.ATTR_CMN_MODTIME: _TIME.pack(found.modified, found.modified_ns),
+        abi.ATTR_CMN_CHGTIME: _TIME.pack(found.changed, found.changed_ns),
+        abi.ATTR_CMN_ACCTIME: _TIME.pack(found.accessed, found.accessed_ns),
+        abi.ATTR_CMN_OWNERID: _U32.pack(found.uid),
+        abi.ATTR_CMN_GRPID: _U32.pack(found.gid),
+        abi.ATTR_CMN_ACCESSMASK: _U32.pack(found.mode),
+        abi.ATTR_CMN_FLAGS: _U32.pack(0),
+        abi.ATTR_CMN_FILEID: inode,
+    }
+
+
+def _directory_values(found: host.Status) -> dict[int, bytes]:
+    return {
+        0x1: _U32.pack(found.links),
+        0x4: _U32.pack(0),                      # DIR_MNTSTATUS_MNTPOINT is not set
+        0x10: _U32.pack(found.block_size),
+    }
+
+
+def _file_values(found: host.Status) -> dict[int, bytes]:
+    size, allocated = _U64.pack(found.size), _U64.pack(found.blocks * 512)
+    return {
+        abi.ATTR_FILE_LINKCOUNT: _U32.pack(found.links),
+        abi.ATTR_FILE_TOTALSIZE: size,
+        abi.ATTR_FILE_ALLOCSIZE: allocated,
+        abi.ATTR_FILE_IOBLOCKSIZE: _U32.pack(found.block_size),
+        abi.ATTR_FILE_DEVTYPE: _U32.pack(found.special_device),
+        abi.ATTR_FILE_DATALENGTH: size,
+        abi.ATTR_FILE_DATAALLOCSIZE: allocated,
+    }
+
+
+class _Record:
+    """One record in the making: fixed part, then the bytes that references point to."""
+
+    def __init__(self, wanted: Wanted, *, is_directory: bool) -> None:
+        groups = ((wanted.common, _COMMON),
+                  (wanted.directory, _DIRECTORY) if is_directory else (wanted.file, _FILE))
+        self._head = 4 + (ATTRIBUTE_SET.size if wanted.returned else 0)
+        self._variable_at = self._head + sum(
+            size for bits, sizes in groups for bit, size in sizes.items() if bits & bit
+        )
+        self._wanted = wanted
+        self._fixed = bytearray(self._head)
+        self._variable = bytearray()
+
+    def add(self, bits: int, sizes: Mapping[int, int], values: Mapping[int, bytes]) -> int:
+        """Pack one group; returns the bits that were really packed."""
+        packed = 0
+        for bit, size in sizes.items():
+            if not bits & bit:
+                continue
+            value = values.get(bit)
+            if value is None:
+                if self._wanted.invalid:
+                    self._fixed += bytes(size)
+                elif not self._wanted.returned:
+                    raise Errno(EINVAL)
+                continue
+            packed |= bit
+            if bit == abi.ATTR_CMN_NAME and sizes is _COMMON:
+                offset = self._variable_at + len(self._variable) - len(self._fixed)
+                self._fixed += _REFERENCE.pack(offset, len(value) + 1)
+                self._variable += value.ljust((len(value) + 4) & ~3, b"\0")
+            else:
+                self._fixed += value
+        return packed
+
+    def finish(self, common: int, directory: int, file: int, *, align: int) -> bytes:
+        """The record's bytes, rounded up to `align`."""
+        data = bytearray(self._fixed.ljust(self._variable_at, b"\0") + self._variable)
+        data += bytes(-len(data) % align)
+        if self._wanted.returned:
+            ATTRIBUTE_SET.codec.pack_into(
+                data, 4, common | abi.ATTR_CMN_RETURNED_ATTRS, 0, directory, file, 0
+            )
+        _U32.pack_into(data, 0, len(data))
+        return bytes(data)
+
+
+def pack(wanted: Wanted, found: host.Status, name: bytes, *, align: int = 4) -> bytes:
+    """One file's record; raises Errno(EINVAL) for what is unknown and must be there."""
+    is_directory = found.mode & abi.S_IFMT == abi.S_IFDIR
+    record = _Record(wanted, is_directory=is_directory)
+    values = _common_values(found)
+    values[abi.ATTR_CMN_NAME] = name
+    if not wanted.returned or wanted.invalid:
+        values[abi.ATTR_CMN_ERROR] = _U32.pack(0)
+    common = record.add(wanted.common, _COMMON, values)
+    folder = file = 0
+    if is_directory:
+        folder = record.add(wanted.directory, _DIRECTORY, _directory_values(found))
+    else:
+        file = record.add(wanted.file, _FILE, _file_values(found))
+    return record.finish(common, folder, file, align=align)
+
+
+_NOTE: Final = (
+    "Attributes that the host's file system can answer: name, device, type, ids, times, owner, "
+    "mode, link count, sizes. Volume and fork attributes are EINVAL."
+)
+
+
+@table.syscall(
+    461, "getattrlistbulk", FD, ADDRESS, OUTPUT, SIZE, ULONG, support=PARTIAL, note=_NOTE,
+)
+def getattrlistbulk(
+    task: Task, fd: int, attributes: int, address: int, size: int, options: int
+) -> int:
+    """getattrlistbulk(2): as many records as fit, their number as result, 0 at the end."""
+    with translated():
+        mode = os.fstat(fd).st_mode
+        if mode & abi.S_IFMT != abi.S_IFDIR:
+            raise Errno(ENOTDIR)
+        wanted = Wanted.read(task, attributes, options, bulk=True)
+        records = bytearray()
+        count = 0
+        full = False
+        reader = Reader(task, fd)
+        for entry in reader:
+            if entry.name not in (b".", b".."):
+                try:
+                    found = host.status(fd, entry.name, follow=False)
+                except FileNotFoundError:       # gone since the directory was read
+                    reader.taken(entry)
+                    continue
+                record = pack(wanted, found, entry.name)
+                if len(records) + len(record) > size:
+                    full = True
+                    break
+                # Eight-byte steps, but the last one may go without.
+                padding = min(-len(record) % 8, size - len(records) - len(record))
+                if padding == -len(record) % 8:
+                    record = _U32.pack(len(record) + padding) + record[4:] + bytes(padding)
+                records += record
+                count += 1
+            reader.taken(entry)
+        reader.close()
+    if full and not count:
+        raise Errno(ERANGE)
+    task.memory.write(address, records)
+    return count
+
+
+def _reply(
+    task: Task, wanted: Wanted, found: host.Status, name: bytes, address: int, size: int,
+    options: int,
+) -> int:
+    """Copy out as much of the record as the buffer takes."""
+    if size < 4:
+        raise Errno(ERANGE)
+    data = pack(wanted, found, name)
+    if len(data) > size and not options & _OPTIONS_REPORT_FULLSIZE:
+        data = _U32.pack(size) + data[4:]
+    task.memory.write(address, data[:size])
+    return 0
+
+
+def _getattrlist(
+    task: Task, fd: int, path: bytes, attributes: int, address: int, size: int, options: int
+) -> int:
+    wanted = Wanted.read(task, attributes, options, bulk=False)
+    restricted = bool(options & abi.FSOPT_NOFOLLOW_ANY)
+    follow = not options & (abi.FSOPT_NOFOLLOW | abi.FSOPT_NOFOLLOW_ANY)
+    with place(fd, path, no_symlinks=restricted) as (start, name):
+        found = host.status(start, name, follow=follow)
+    last = path.rstrip(b"/").rpartition(b"/")[2] or b"/"
+    return _reply(task, wanted, found, last, address, size, options)
+
+
+@table.syscall(
+    220, "getattrlist", PATH, ADDRESS, OUTPUT, SIZE, ULONG, support=PARTIAL, note=_NOTE,
+)
+def getattrlist(
+    task: Task, path: bytes, attributes: int, address: int, size: int, options: int
+) -> int:
+    """getattrlist(2)."""
+    return _getattrlist(task, abi.AT_FDCWD, path, attributes, address, size, options)
+
+
+@table.syscall(
+    476, "getattrlistat", DIRFD, PATH, ADDRESS, OUTPUT, SIZE, ULONG, support=PARTIAL, note=_NOTE,
+)
+def getattrlistat(
+    task: Task, fd: int, path: bytes, attributes: int, address: int, size: int, options: int
+) -> int:
+    """getattrlistat(2)."""
+    return _getattrlist(task, fd, path, attributes, address, size, options)
+
+
+@table.syscall(
+    228, "fgetattrlist", FD, ADDRESS, OUTPUT, SIZE, ULONG, support=PARTIAL, note=_NOTE,
+)
+def fgetattrlist(
+    task: Task, fd: int, attributes: int, address: int, size: int, options: int
+) -> int:
+    """fgetattrlist(2)."""
+    with translated():
+        found = host.status(fd, b"", follow=False)
+        if found.mode & abi.S_IFMT in (abi.S_IFSOCK, abi.S_IFIFO):
+            raise Errno(EBADF)
+        wanted = Wanted.read(task, attributes, options, bulk=False)
+        name = b""
+        if wanted.common & abi.ATTR_CMN_NAME:
+            name = host.descriptor_path(fd).rpartition(b"/")[2]
+    return _reply(task, wanted, found, name, address, size, options)
