@@ -126,7 +126,7 @@ def build(
             raise KitError.of(f"program '{program.name}' has no module '{module}'",
                               hint=f"did you mean '{near}'?" if near else
                               f"its modules: {', '.join(program.modules)}")
-    objects = _assemble_all(program, replaced, encoder, root)
+    objects = _assemble(program, replaced, encoder, root)
     image = link(objects, identifier=program.name, entry=program.entry)
     return Built(program, image, macho.build(image), objects)
 
@@ -137,26 +137,23 @@ def include_paths(root: Path | None = None) -> tuple[Path, ...]:
     return (root / "include", root / "platform" / _PLATFORM)
 
 
-def _assemble_all(program: Program, replaced: Mapping[str, Source | Sequence[Source]],
-                  encoder: Encoder | None, root: Path) -> tuple[ObjectFile, ...]:
-    objects: list[ObjectFile] = []
-    errors: list[Diagnostic] = []
-    cache = _Cache(include_paths(root), encoder)
+def _assemble(program: Program, replaced: Mapping[str, Source | Sequence[Source]],
+              encoder: Encoder | None, root: Path) -> tuple[ObjectFile, ...]:
+    """The object files of a program, in order; only what is new goes to the assembler."""
+    modules: dict[str, tuple[Source, ...]] = {}
+    missing: list[Diagnostic] = []
     for module in program.modules:
+        given = replaced.get(module)
         try:
-            given = replaced.get(module)
             if given is None:
-                fragments: tuple[Source, ...] = (_read(program, module, root),)
+                modules[module] = (_read(program, module, root),)
             else:
-                fragments = (given,) if isinstance(given, Source) else tuple(given)
-            objects.append(cache.assemble(module, fragments))
+                modules[module] = (given,) if isinstance(given, Source) else tuple(given)
         except KitError as error:
-            errors += error.diagnostics
-    if errors:
-        # Ten modules that include one broken file need not say so ten times.
-        unlike = {diagnostic.render(): diagnostic for diagnostic in errors}
-        raise KitError(*list(unlike.values())[:_MOST_ERRORS])
-    return tuple(objects)
+            missing += error.diagnostics
+    if missing:
+        raise KitError(*missing[:_MOST_ERRORS])
+    return _Cache(include_paths(root), encoder).objects(modules)
 
 
 def _read(program: Program, module: str, root: Path) -> Source:
@@ -202,21 +199,28 @@ class _Cache:
                 digest.update(f"{path.name}\0{len(data)}\0".encode() + data)
         self._digest = digest.digest()
 
-    def assemble(self, module: str, fragments: Sequence[Source]) -> ObjectFile:
-        key = (module, type(self._encoder).__qualname__, self._digest, tuple(self._include),
-               tuple((source.name, source.text) for source in fragments))
-        known = _assembled.get(key)
-        if known is None:
+    def objects(self, modules: Mapping[str, tuple[Source, ...]]) -> tuple[ObjectFile, ...]:
+        """The object file of each module, assembled now or before."""
+        keys = {name: self._key(name, sources) for name, sources in modules.items()}
+        new = [(name, sources) for name, sources in modules.items()
+               if keys[name] not in _assembled]
+        if new:
             # The assembler is loaded when it is first needed: it brings Keystone along.
-            from ymawky_kit.asm import assemble
+            from ymawky_kit.asm import assemble_all
 
-            known = assemble(fragments, include=self._include, encoder=self._encoder,
-                             name=module)
-            _assembled[key] = known
-            if len(_assembled) > _CACHE_SIZE:
-                _assembled.popitem(last=False)
-        _assembled.move_to_end(key)
-        return known
+            made = assemble_all(new, include=self._include, encoder=self._encoder)
+            for (name, _), module in zip(new, made, strict=True):
+                _assembled[keys[name]] = module
+        found = tuple(_assembled[key] for key in keys.values())
+        for key in keys.values():
+            _assembled.move_to_end(key)
+        while len(_assembled) > _CACHE_SIZE:
+            _assembled.popitem(last=False)
+        return found
+
+    def _key(self, name: str, sources: Sequence[Source]) -> tuple[object, ...]:
+        return (name, type(self._encoder).__qualname__, self._digest,
+                tuple((source.name, source.text) for source in sources))
 
 
 # --- chapters.toml -------------------------------------------------------------------

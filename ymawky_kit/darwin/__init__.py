@@ -1,1 +1,19 @@
-"""The system calls of macOS."""
+"""An emulated Darwin kernel: what macOS programs for arm64 ask for, on any Unix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ymawky_kit.darwin.boot import boot as boot
+
+__all__ = ["boot"]
+
+
+def __getattr__(name: str) -> Any:
+    # Unicorn takes a while to load: only who boots a machine pays for it.
+    if name == "boot":
+        from ymawky_kit.darwin.boot import boot
+
+        return boot
+    raise AttributeError(name)

@@ -15,7 +15,7 @@ what the handler receives and what a trace shows.  A handler
 * raises `Errno(number)` with a Darwin number: carry set, x0 = number;
 * lets `BadAddress` from guest memory pass: the dispatcher makes it EFAULT;
 * lets `Interrupted` (task.py) pass: EINTR, or the call runs again, as `on_signal`
-  and the signal's SA_RESTART say (facts/darwin.md section 5).
+  and the signal's SA_RESTART say (XNU bsd/kern/kern_synch.c _sleep).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Handler = Callable[..., Any]
 class Support(Enum):
     """How much of the real call a row gives; printed in the appendix."""
 
-    FULL = "full"           # everything facts/darwin.md says
+    FULL = "full"           # everything the kernel's sources say about it
     PARTIAL = "partial"     # what the note says is missing
     STUB = "constant"       # answers a fixed, harmless value
 

@@ -20,32 +20,33 @@ host call non-blocking and loops over `task.block(..., always=True)`.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ymawky_kit.darwin.errno import EBADF, EFAULT, ENAMETOOLONG, ENOENT, Errno
+from ymawky_kit.emu.exit import ProcessEnd
 from ymawky_kit.emu.memory import BadAddress, Memory
 
 if TYPE_CHECKING:
     from ymawky_kit.darwin.delivery import Signals
+    from ymawky_kit.darwin.kernel import Kernel
     from ymawky_kit.emu.cpu import Cpu
+
+__all__ = ["Description", "Files", "Interrupted", "ProcessEnd", "Task"]
 
 PATH_MAX = 1024
 
 
 class Interrupted(Exception):
-    """A caught signal ended a sleep: EINTR, or the call runs again (facts section 5)."""
+    """A caught signal ended a sleep: EINTR, or the call runs again.
 
-
-class ProcessEnd(BaseException):
-    """The guest process is over: exit status, or the signal that killed it."""
-
-    def __init__(self, status: int = 0, signal: int = 0) -> None:
-        self.status = status
-        self.signal = signal
-        super().__init__(f"signal {signal}" if signal else f"exit {status}")
+    XNU bsd/kern/kern_synch.c _sleep: ERESTART unless the signal lacks SA_RESTART or the
+    call never restarts.
+    """
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +71,7 @@ class Files:
         #: Guest number -> host number where they differ: captured standard streams.
         self.redirected: dict[int, int] = {}
         self._descriptions: dict[int, Description] = {}
-        #: Called with a descriptor just after the guest closed it.
+        #: Called with a descriptor that the guest closes, while it is still open.
         self.on_close: list[Callable[[int], None]] = []
         #: Descriptors that vanish in a forked child (kqueue, O_CLOFORK).
         self.close_on_fork: set[int] = set()
@@ -118,11 +119,27 @@ class Files:
         self.close_on_fork.discard(new)
 
     def closed(self, fd: int) -> None:
-        """After close, and before dup2 reuses a number."""
-        self._descriptions.pop(fd, None)
-        self.close_on_fork.discard(fd)
+        """Before the host's close, and before dup2 reuses a number."""
         for action in self.on_close:
             action(fd)
+        self._descriptions.pop(fd, None)
+        self.close_on_fork.discard(fd)
+
+    def claim(self, fd: int) -> int:
+        """Make a host descriptor the emulator's own: moved above the ceiling, close-on-exec.
+
+        Returns its new number.  Raises OSError (EMFILE) when there is no room.
+        """
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft <= self.ceiling:
+            # The soft limit is the guest's; lift it for a moment.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        try:
+            return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self.ceiling)
+        finally:
+            os.close(fd)
+            if soft <= self.ceiling:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def items(self) -> list[tuple[int, Description]]:
         return list(self._descriptions.items())
@@ -130,8 +147,8 @@ class Files:
     def forked(self) -> None:
         """In a new child: descriptors that are not inherited go away."""
         for fd in sorted(self.close_on_fork):
-            os.close(fd)
             self.closed(fd)
+            os.close(fd)
 
 
 class Task:
@@ -142,6 +159,8 @@ class Task:
         self.cpu = cpu
         self.signals = signals
         self.files = Files()
+        #: The dispatcher; set by it.
+        self.kernel: Kernel
         #: True in a process of our own (the runner's): limits, masks and death are
         #: then the host process's.  False inside a notebook or a test.
         self.owns_process = False

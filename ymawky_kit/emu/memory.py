@@ -14,7 +14,7 @@ import mmap
 import os
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, Protocol
@@ -354,6 +354,10 @@ class Memory:
             address - BASE + self._host, size, READ | WRITE, _PRIVATE_ANON | _FIXED
         )
 
+    def restore(self, address: int, data: bytes) -> None:
+        """Put back bytes of one mapping, unchecked; not for code."""
+        self._bytes[address - BASE:address - BASE + len(data)] = data
+
     def host_address(self, address: int) -> int:
         """The host pointer of a guest address, for calls into the C library."""
         return address - BASE + self._host
@@ -391,7 +395,3 @@ class Memory:
 def round_up(size: int) -> int:
     """To whole 16 KiB pages."""
     return (size + PAGE - 1) & -PAGE
-
-
-#: What a test or the lab may hang on a write; kept here so that it has one name.
-WriteHook = Callable[[int, bytes], None]

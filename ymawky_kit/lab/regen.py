@@ -68,7 +68,7 @@ def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    node: Any = nbformat.reads(nb.dumps(notebook), as_version=4)
+    node: Any = nbformat.reads(nb.dumps(notebook), as_version=4)  # type: ignore[no-untyped-call]
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -144,7 +144,7 @@ def regenerate(path: Path, rules: Rules) -> Regenerated:
     if broken:
         raise KitError.of("\n".join(str(fault) for fault in broken))
     text = nb.dumps(done)
-    nbformat.validate(nbformat.reads(text, as_version=4))
+    nbformat.validate(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
     return Regenerated(path, text, path.read_text(encoding="utf-8"))
 
 

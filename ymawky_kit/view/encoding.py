@@ -265,10 +265,12 @@ def _compare_if(f: dict[str, int]) -> dict[str, str]:
 
 def _two_source(f: dict[str, int]) -> dict[str, str]:
     names = {2: "udiv", 3: "sdiv", 8: "lsl", 9: "lsr", 10: "asr", 11: "ror"}
+    if f["opcode"] not in names:    # checksums, whose registers have other sizes
+        return {"sf": _sf(f), "opcode": "another operation"}
     return {
         "sf": _sf(f),
         "Rm": f"second operand {_x(f['Rm'], f['sf'])}",
-        "opcode": names.get(f["opcode"], "another operation"),
+        "opcode": names[f["opcode"]],
         "Rn": f"first operand {_x(f['Rn'], f['sf'])}",
         "Rd": f"into {_x(f['Rd'], f['sf'])}",
     }
@@ -401,7 +403,7 @@ def _memory_register(f: dict[str, int]) -> dict[str, str]:
 
 
 def _pair(f: dict[str, int]) -> dict[str, str]:
-    sf = int(f["opc"] == 2)
+    sf = int(f["opc"] != 0)         # ldpsw fills 64-bit registers
     move = 8 if f["opc"] == 2 else 4
     distance = signed(f["imm7"], 7)
     if f["V"]:
