@@ -310,6 +310,12 @@ class Memory:
             flags = mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE
             self.unmap(address, size)
             _host_map(host, size, READ | (WRITE if writable else 0), flags | _FIXED, fd, offset)
+            # A host with smaller pages has none behind the end of the file, where the
+            # guest's last page still reads as zero.
+            present = -(-max(0, length - offset) // mmap.PAGESIZE) * mmap.PAGESIZE
+            missing = backed - address - present
+            if missing > 0:
+                _host_map(host + present, missing, READ | WRITE, _PRIVATE_ANON | _FIXED)
         region = Region(
             address, address + size, protection, maximum, name, shared, permanent, backed
         )
