@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ymawky_kit.darwin.boot import boot as boot
+    from ymawky_kit.darwin.startup import boot as boot
 
 __all__ = ["boot"]
 
@@ -13,7 +13,7 @@ __all__ = ["boot"]
 def __getattr__(name: str) -> Any:
     # Unicorn takes a while to load: only who boots a machine pays for it.
     if name == "boot":
-        from ymawky_kit.darwin.boot import boot
+        from ymawky_kit.darwin.startup import boot
 
         return boot
     raise AttributeError(name)

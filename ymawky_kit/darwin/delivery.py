@@ -1,0 +1,472 @@
+"""Signals of one guest process: what is set, what waits, and how a handler is entered.
+
+A signal comes from outside (the native host handler marks its number), from the
+guest itself (`post`) or from the processor (`force`).  The guest's mask is the host's
+mask too, so the host's kernel keeps blocked signals pending, hands the mask to forked
+children and through exec.
+
+Source: XNU bsd/kern/kern_sig.c (issignal, postsig, psignal), bsd/dev/arm/unix_signal.c
+(sendsig, sigreturn).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Sequence
+from dataclasses import dataclass
+from secrets import randbits
+from struct import Struct
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin.errno import EFAULT, EINVAL, Errno
+from ymawky_kit.darwin.task import Interrupted, ProcessEnd
+from ymawky_kit.emu import cpu as processor
+from ymawky_kit.emu.memory import BadAddress, Memory
+from ymawky_kit.emu.native import ATTENTION, SEEN
+
+if TYPE_CHECKING:
+    from ymawky_kit.emu.cpu import Cpu
+
+SIGINFO: Final = Struct("<iiiiIiQQq56x")                # 104 bytes
+UCONTEXT: Final = Struct("<iI" "QQiI" "QQQ")            # 56 bytes
+MCONTEXT_HEAD: Final = Struct("<QII")                   # far, esr, exception
+GENERAL: Final = Struct("<33QII")                       # x0-x28 fp lr sp pc cpsr
+STATUS: Final = Struct("<II")                           # fpsr, fpcr
+MCONTEXT_SIZE: Final = 816
+FRAME_SIZE: Final = SIGINFO.size + UCONTEXT.size + MCONTEXT_SIZE     # 976
+RED_ZONE: Final = 128
+VECTORS_AT: Final = 288
+STATUS_AT: Final = 800
+
+#: x1 of the trampoline: a plain handler, or one with SA_SIGINFO.
+STYLE_PLAIN: Final = 1
+STYLE_SIGINFO: Final = 30
+
+_KEPT_FLAGS: Final = 0x7F   # SA_ONSTACK to SA_SIGINFO; the kernel forgets the rest
+_NZCV: Final = 0xF000_0000
+_UNBLOCKABLE: Final = 1 << (abi.SIGKILL - 1) | 1 << (abi.SIGSTOP - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """struct __sigaction as the kernel keeps it."""
+
+    handler: int = 0
+    trampoline: int = 0
+    mask: int = 0
+    flags: int = 0
+
+    @property
+    def caught(self) -> bool:
+        return self.handler > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What siginfo says about a signal's cause."""
+
+    code: int = 0
+    pid: int = 0
+    uid: int = 0
+    status: int = 0
+    address: int | None = None      # None: the interrupted pc
+    far: int = 0
+    esr: int = 0
+
+
+_NOTHING: Final = Action()
+_NO_INFO: Final = Info()
+
+
+class Signals:
+    """The signal state of a process, and the frames its handlers run on."""
+
+    def __init__(self, memory: Memory, cpu: Cpu) -> None:
+        self._memory = memory
+        self._cpu = cpu
+        self._words = cpu.words
+        self._seen = memoryview(cpu.counter.words).cast("B")[8 * SEEN:8 * SEEN + 72]
+        self.actions: list[Action] = [_NOTHING] * abi.NSIG
+        self.mask = 0
+        self._pending = 0
+        self._info: dict[int, Info] = {}
+        #: sigsuspend's: the mask to come back to once a handler has been entered.
+        self.restore: int | None = None
+        self.stack = (0, 0)             # sigaltstack: base, size
+        self.on_stack = False
+        self.stack_enabled = False
+        #: Children leave nothing to wait for (SIG_IGN or SA_NOCLDWAIT on SIGCHLD).
+        self.auto_reap = False
+        self.no_child_stop = False
+        #: sigreturn checks its token; settled by the first sigaction.
+        self.validate: bool | None = None
+        self._token = randbits(64)
+        #: Some signal has a handler, so sleeping calls can be interrupted.
+        self.armed = False
+        self._saved = host_signal.SignalSet()
+        self._sleep_mask = host_signal.SignalSet()
+        #: Host actions as they were before the guest changed them.
+        self._before: dict[int, int] = {}
+
+    # --- dispositions -----------------------------------------------------------------------
+
+    def set_action(self, number: int, action: Action) -> None:
+        """sigaction(2), arguments already checked."""
+        if self.validate is None:
+            self.validate = bool(action.flags & abi.SA_VALIDATE_SIGRETURN_FROM_SIGTRAMP)
+        flags = action.flags & _KEPT_FLAGS
+        action = Action(action.handler, action.trampoline, action.mask & ~_UNBLOCKABLE, flags)
+        self.actions[number] = action
+        if number == abi.SIGCHLD:
+            self.auto_reap = action.handler == abi.SIG_IGN or bool(flags & abi.SA_NOCLDWAIT)
+            self.no_child_stop = bool(flags & abi.SA_NOCLDSTOP)
+        if action.handler == abi.SIG_IGN or (
+            action.handler == abi.SIG_DFL and number in abi.SIGNALS_IGNORED
+        ):
+            self._pending &= ~(1 << (number - 1))
+        self.armed = any(entry.caught for entry in self.actions)
+        self._apply(number)
+
+    def _apply(self, number: int) -> None:
+        """Give the host the disposition that makes it act like Darwin."""
+        host = host_signal.TO_HOST.get(number)
+        if host is None or number in (abi.SIGKILL, abi.SIGSTOP, abi.SIGPIPE):
+            return      # SIGPIPE is always ours to make: the host's stays ignored
+        action = self.actions[number]
+        handler = host_signal.DEFAULT
+        if action.handler == abi.SIG_IGN or (number == abi.SIGCHLD and self.auto_reap):
+            handler = host_signal.IGNORE
+        elif action.caught:
+            handler = self._cpu.counter.signal_handler or host_signal.DEFAULT
+        elif number in host_signal.FAULTS:
+            handler = host_signal.DEFAULT
+        before = host_signal.set_action(host, handler)
+        if before is not None:
+            self._before.setdefault(host, before)
+
+    def inherit_ignored(self, number: int) -> None:
+        """A signal that was ignored when the process began."""
+        self.actions[number] = Action(abi.SIG_IGN)
+
+    def release(self) -> None:
+        """Give the host back its dispositions (a machine inside another program ends)."""
+        for host, handler in self._before.items():
+            host_signal.set_action(host, handler)
+        self._before.clear()
+
+    def set_mask(self, mask: int) -> None:
+        """Change the mask; signals that it frees are delivered at the next chance."""
+        mask &= 0xFFFFFFFF & ~_UNBLOCKABLE
+        if mask != self.mask:
+            self.mask = mask
+            self._saved.bits = host_signal.mask_to_host(mask)
+            host_signal.set_mask(self._saved)
+        if self._pending & ~mask:
+            self._words[ATTENTION] = 1
+
+    # --- what waits -------------------------------------------------------------------------
+
+    def post(self, number: int, info: Info = _NO_INFO) -> None:
+        """Send a signal to this process from inside."""
+        action = self.actions[number]
+        if action.handler == abi.SIG_IGN and number not in (abi.SIGKILL, abi.SIGSTOP):
+            return
+        if action.handler == abi.SIG_DFL and number in abi.SIGNALS_IGNORED:
+            return
+        self._pending |= 1 << (number - 1)
+        self._info[number] = info
+        self._words[ATTENTION] = 1
+
+    def collect(self) -> None:
+        """Take over what the native handler has marked."""
+        # First the word, then the bytes: a signal in between sets the word again.
+        self._words[ATTENTION] = 0
+        seen = self._seen
+        for ours, host in host_signal.TO_HOST.items():
+            if seen[host]:
+                seen[host] = 0
+                self._pending |= 1 << (ours - 1)
+
+    def waiting(self) -> int:
+        """All pending signals as a mask, the host's included (sigpending)."""
+        self.collect()
+        found = self._pending | host_signal.pending()
+        if self._pending & ~self.mask:
+            self._words[ATTENTION] = 1
+        return found
+
+    def deliverable(self) -> int:
+        """The signal that would be delivered now, lowest number first; 0 for none.
+
+        Signals whose action is to be ignored are dropped on the way.
+        """
+        if self._words[ATTENTION]:
+            self.collect()
+        ready = self._pending & ~self.mask
+        while ready:
+            number = (ready & -ready).bit_length()
+            action = self.actions[number]
+            if action.caught:
+                if number != abi.SIGCHLD or not self.no_child_stop or self._child_ended():
+                    return number
+            elif action.handler == abi.SIG_DFL and number not in abi.SIGNALS_IGNORED:
+                return number
+            ready &= ~(1 << (number - 1))
+            self._pending &= ~(1 << (number - 1))
+        return 0
+
+    def _child_ended(self) -> bool:
+        """With SA_NOCLDSTOP, a stopped child is no reason for SIGCHLD."""
+        options = os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT
+        try:
+            stopped = os.waitid(os.P_ALL, 0, options)
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except OSError:
+            return True
+        return ended is not None or stopped is None
+
+    def restarts(self) -> bool:
+        """Would the signal that waits let a restartable call run again?"""
+        number = self.deliverable()
+        return number == 0 or bool(self.actions[number].flags & abi.SA_RESTART)
+
+    # --- sleeping ---------------------------------------------------------------------------
+
+    def poll(
+        self, wanted: Sequence[tuple[int, int]], timeout: float | None
+    ) -> list[tuple[int, int]]:
+        """The host's poll; raises Interrupted for a signal before or during it."""
+        if not self.armed and not self._words[ATTENTION]:
+            # Nothing is caught: a host signal kills, stops or does nothing by itself.
+            poller = select.poll()
+            for fd, events in wanted:
+                poller.register(fd, events)
+            return poller.poll(None if timeout is None else timeout * 1000)
+        self._sleep_mask.bits = host_signal.mask_to_host(self.mask)
+        deadline = None if timeout is None else monotonic() + timeout
+        host_signal.block_all(self._saved)
+        try:
+            if self.deliverable():
+                raise Interrupted
+            while True:
+                found = host_signal.sleep_until(wanted, timeout, self._sleep_mask)
+                if found is not None:
+                    return found
+                if self.deliverable():
+                    raise Interrupted
+                if deadline is not None:    # a signal that does nothing: sleep on
+                    timeout = max(0.0, deadline - monotonic())
+        finally:
+            host_signal.set_mask(self._saved)
+
+    def sleep_for_child(self) -> None:
+        """Sleep until some signal comes, SIGCHLD even if the guest does not catch it.
+
+        The caller has looked for a finished child between `hold` and this call, so
+        none is missed.  Raises Interrupted when a caught signal waits.
+        """
+        if self.deliverable():
+            raise Interrupted
+        bits = host_signal.mask_to_host(self.mask)
+        self._sleep_mask.bits = bits & ~(1 << (host_signal.TO_HOST[abi.SIGCHLD] - 1))
+        host_signal.sleep_until((), None, self._sleep_mask)
+        if self.deliverable():
+            raise Interrupted
+
+    def hold(self) -> None:
+        """Hold every host signal back until `let_go`."""
+        host_signal.block_all(self._saved)
+
+    def let_go(self) -> None:
+        self._saved.bits = host_signal.mask_to_host(self.mask)
+        host_signal.set_mask(self._saved)
+
+    def watch_children(self) -> None:
+        """Make SIGCHLD end sleeps although the guest leaves it alone."""
+        if not self.actions[abi.SIGCHLD].caught and not self.auto_reap:
+            handler = self._cpu.counter.signal_handler
+            if handler is not None:
+                host_signal.set_action(host_signal.TO_HOST[abi.SIGCHLD], handler)
+
+    def unwatch_children(self) -> None:
+        self._apply(abi.SIGCHLD)
+
+    # --- entering and leaving handlers ------------------------------------------------------
+
+    def deliver(self) -> None:
+        """Act on every signal that can be delivered; the processor stands still.
+
+        Raises ProcessEnd when one kills the process.
+        """
+        while True:
+            number = self.deliverable()
+            if not number:
+                break
+            self._pending &= ~(1 << (number - 1))
+            self._act(number, self._info.pop(number, _NO_INFO))
+        if self.restore is not None:
+            self.set_mask(self.restore)
+            self.restore = None
+
+    def force(self, number: int, info: Info) -> None:
+        """A fault of the processor: blocked or ignored, it kills (XNU threadsignal)."""
+        action = self.actions[number]
+        if not action.caught or self.mask >> (number - 1) & 1:
+            raise ProcessEnd(signal=number)
+        self._act(number, info)
+
+    def _act(self, number: int, info: Info) -> None:
+        action = self.actions[number]
+        if action.caught:
+            if number == abi.SIGCHLD and not info.pid:
+                info = _child_info()
+            self._enter(number, action, info)
+        elif number in abi.SIGNALS_STOP:
+            os.kill(os.getpid(), host_signal.TO_HOST[abi.SIGSTOP])
+        else:
+            raise ProcessEnd(signal=number)
+
+    def _enter(self, number: int, action: Action, info: Info) -> None:
+        """Build the frame and send the processor to sa_tramp (sendsig)."""
+        cpu = self._cpu
+        general = cpu.load()
+        old_stack = general[processor.SP]
+        was_on_stack = self.on_stack
+        if action.flags & abi.SA_ONSTACK and self.stack_enabled and not self.on_stack:
+            old_stack = self.stack[0] + self.stack[1]
+            self.on_stack = True
+            top = old_stack
+        else:
+            top = old_stack
+        frame = (top - RED_ZONE - FRAME_SIZE) & -16
+        context = frame + SIGINFO.size
+        machine = context + UCONTEXT.size
+
+        address = general[processor.PC] if info.address is None else info.address
+        returning = self.mask if self.restore is None else self.restore
+        base, size = self.stack
+        stack_flags = 0 if self.stack_enabled else abi.SS_DISABLE
+        blob = bytearray(FRAME_SIZE)
+        SIGINFO.pack_into(
+            blob, 0, number, 0, info.code, info.pid, info.uid, info.status, address, 0, 0
+        )
+        UCONTEXT.pack_into(
+            blob, SIGINFO.size, int(was_on_stack), returning, base, size, stack_flags, 0,
+            0, MCONTEXT_SIZE, machine,
+        )
+        at = SIGINFO.size + UCONTEXT.size
+        MCONTEXT_HEAD.pack_into(blob, at, info.far, info.esr, info.esr >> 26)
+        GENERAL.pack_into(
+            blob, at + MCONTEXT_HEAD.size, *general[:33], general[processor.NZCV] & _NZCV, 0
+        )
+        blob[at + VECTORS_AT:at + STATUS_AT] = cpu.vectors().cast("B")
+        STATUS.pack_into(blob, at + STATUS_AT, *cpu.get_status())
+        try:
+            self._memory.write(frame, blob)
+        except BadAddress:
+            # No stack to run the handler on: XNU resets SIGILL and sends it.
+            raise ProcessEnd(signal=abi.SIGILL) from None
+
+        self.restore = None
+        block = action.mask
+        if not action.flags & abi.SA_NODEFER:
+            block |= 1 << (number - 1)
+        if action.flags & abi.SA_RESETHAND and number not in (abi.SIGILL, abi.SIGTRAP):
+            self.set_action(number, _NOTHING)
+        self.set_mask(returning | block)
+
+        general[0] = action.handler
+        general[1] = STYLE_SIGINFO if action.flags & abi.SA_SIGINFO else STYLE_PLAIN
+        general[2] = number
+        general[3] = frame
+        general[4] = context
+        general[5] = context ^ self._token
+        general[18] = 0
+        general[processor.SP] = frame
+        general[processor.PC] = action.trampoline
+        general[processor.NZCV] = 0
+        cpu.store()
+
+    def sigreturn(self, context: int, style: int, token: int) -> None:
+        """sigreturn(2): load the processor from the frame; raises Errno(EINVAL, EFAULT)."""
+        if style == 0x40000000:
+            self.on_stack = True
+            return
+        if style == 0x80000000:
+            self.on_stack = False
+            return
+        try:
+            fields = UCONTEXT.unpack(self._memory.read(context, UCONTEXT.size))
+            on_stack, mask, size, machine = fields[0], fields[1], fields[7], fields[8]
+            if size != MCONTEXT_SIZE:
+                raise Errno(EINVAL)
+            blob = self._memory.read(machine, MCONTEXT_SIZE)
+        except BadAddress:
+            raise Errno(EFAULT) from None
+        if self.validate and token != context ^ self._token:
+            raise Errno(EINVAL)
+        self.on_stack = bool(on_stack & 1)
+        cpu = self._cpu
+        saved = GENERAL.unpack_from(blob, MCONTEXT_HEAD.size)
+        vectors = cpu.vectors()
+        vectors.cast("B")[:] = blob[VECTORS_AT:STATUS_AT]
+        cpu.store_vectors()
+        cpu.set_status(*STATUS.unpack_from(blob, STATUS_AT))
+        general = cpu.general
+        for index in range(33):
+            general[index] = saved[index]
+        general[18] = 0
+        general[processor.NZCV] = saved[33] & _NZCV
+        cpu.store()
+        self.set_mask(mask)
+
+    # --- a new process, a new program -------------------------------------------------------
+
+    def forked(self) -> None:
+        """In the child, with host signals held: nothing pending, process flags gone."""
+        self._pending = 0
+        self._info.clear()
+        self._words[ATTENTION] = 0
+        self._seen[:] = bytes(len(self._seen))
+        if self.auto_reap:
+            self.auto_reap = False
+            self._apply(abi.SIGCHLD)
+            if self.actions[abi.SIGCHLD].handler == abi.SIG_IGN:
+                # Reported as ignored, yet its children become zombies (forkproc).
+                host_signal.set_action(host_signal.TO_HOST[abi.SIGCHLD], host_signal.DEFAULT)
+        self.no_child_stop = False
+
+    def executed(self) -> None:
+        """exec: caught signals back to default, ignored ones stay; flags and altstack gone."""
+        self.auto_reap = False
+        self.no_child_stop = False
+        for number in range(1, abi.NSIG):
+            action = self.actions[number]
+            if action.caught:
+                self.actions[number] = _NOTHING
+                self._apply(number)
+            elif action.handler == abi.SIG_IGN:
+                self.actions[number] = Action(abi.SIG_IGN)
+        self.armed = False
+        self.validate = None
+        self.stack = (0, 0)
+        self.on_stack = self.stack_enabled = False
+
+
+def _child_info() -> Info:
+    """Who SIGCHLD is about, as far as a child still waits to be collected."""
+    try:
+        found = os.waitid(
+            os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT
+        )
+    except OSError:
+        return _NO_INFO
+    if found is None:
+        return _NO_INFO
+    status = found.si_status
+    if found.si_code != os.CLD_EXITED:
+        status = host_signal.FROM_HOST.get(status, status)
+    return Info(found.si_code, found.si_pid, found.si_uid, status)

@@ -1,0 +1,442 @@
+"""The dispatcher: `svc` in, one row called, registers out; faults become signals.
+
+Only this module writes the guest's registers after a call.  Source: XNU
+osfmk/arm64/sleh.c (handle_svc), bsd/dev/arm/systemcalls.c (unix_syscall,
+arm_prepare_u64_syscall_return).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import mmap
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from struct import Struct
+from typing import Any, Final
+
+from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin.delivery import Info, Signals
+from ymawky_kit.darwin.errno import EFAULT, EINTR, ENOSYS, Errno
+from ymawky_kit.darwin.errno import name as errno_name
+from ymawky_kit.darwin.fault import describe, signal_for
+from ymawky_kit.darwin.table import Returns, Row, table
+from ymawky_kit.darwin.task import Interrupted, ProcessEnd, Task
+from ymawky_kit.darwin.trace import TraceSink, arguments_of, preview_of
+from ymawky_kit.emu.cpu import CALL_NUMBER, CALL_NZCV, CARRY, SP, Cpu, Reason, Stop
+from ymawky_kit.emu.event import SyscallEvent
+from ymawky_kit.emu.memory import BadAddress, Memory
+from ymawky_kit.emu.native import ATTENTION, COUNT
+from ymawky_kit.emu.plan import FaultPlan
+from ymawky_kit.emu.symbol import SymbolTable
+
+#: Modules that hold rows, imported once.
+ROW_MODULES: Final = (
+    "process", "signal", "file", "directory", "memory_map", "clock", "sysinfo", "random",
+    "socket", "poll", "kqueue", "sendfile",
+)
+
+_MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
+_SVC_SIZE: Final = 4
+_ORDINAL: Final = Struct("<I")
+
+#: What strict mode leaves in a register that nobody may rely on.
+_JUNK: Final = 0xDEAD_0000_0000_0000
+
+
+def load_rows() -> None:
+    """Import every row module, so that the table is complete."""
+    for name in ROW_MODULES:
+        full = f"ymawky_kit.darwin.{name}"
+        if full not in sys.modules and importlib.util.find_spec(full) is not None:
+            importlib.import_module(full)
+
+
+class Kernel:
+    """Darwin for one guest process."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        cpu: Cpu,
+        *,
+        strict: bool = False,
+        plan: FaultPlan | None = None,
+        trace: TraceSink | None = None,
+    ) -> None:
+        load_rows()
+        self.memory = memory
+        self.cpu = cpu
+        self.signals = Signals(memory, cpu)
+        self.task = Task(memory, cpu, self.signals)
+        self.task.kernel = self
+        self.strict = strict
+        self.plan = plan
+        self.trace = trace
+        self.symbols = SymbolTable(())
+        #: 1 for the first process, then in the order of the forks.
+        self.process = 1
+        # A word that forked processes share: the last ordinal given out.
+        self._ordinals = mmap.mmap(-1, mmap.PAGESIZE)
+        _ORDINAL.pack_into(self._ordinals, 0, 1)
+        #: Calls made by this process, restarted ones counted each time.
+        self.calls = 0
+        #: True once this host process is a forked child: its end is the guest's end.
+        self.forked = False
+        #: Print what killed the process on descriptor 2.
+        self.report = True
+        #: Does a successful execve's work once the processor stands still.
+        self.replace: Callable[[], None] | None = None
+        #: The last call made, for single-stepping.
+        self.last_event: SyscallEvent | None = None
+        #: Make `last_event` although no trace is written.
+        self.observe = False
+        self._restart = False
+        self._entries: dict[int, Callable[[], None]] = {}
+        self._last_count = 0
+        self.choose()
+
+    def choose(self) -> None:
+        """Take the short way through a call unless something wants to look."""
+        slow = self.strict or self.plan is not None or self.trace is not None or self.observe
+        self.cpu.on_svc = self._watched if slow else self._fast
+
+    # --- a call -----------------------------------------------------------------------------
+
+    def _fast(self) -> None:
+        cpu = self.cpu
+        cpu.enter()
+        self.calls += 1
+        entry = self._entries.get(cpu.call[CALL_NUMBER] & 0xFFFFFFFF)
+        if entry is None:
+            entry = self._entry()
+            if entry is None:
+                return
+        try:
+            entry()
+        except Errno as error:
+            cpu.leave(error.number, 0, cpu.call[CALL_NZCV] | CARRY)
+        except (BadAddress, Interrupted, OSError) as error:
+            self._failed(error)
+        if cpu.words[ATTENTION]:
+            cpu.stop()
+
+    def _failed(self, error: Exception) -> str:
+        """Finish a call that raised something other than Errno; returns the errno's name."""
+        cpu = self.cpu
+        if isinstance(error, BadAddress):
+            number = EFAULT
+        elif isinstance(error, Interrupted):
+            row = self._row()
+            if row is not None and row.on_signal.name == "RESTART" and self.signals.restarts():
+                # ERESTART: carry is clear already in the kernel, pc goes back to the svc.
+                self._restart = True
+                cpu.stop()
+                return "ERESTART"
+            number = EINTR
+        else:
+            from ymawky_kit.darwin.errno import from_host
+
+            number = from_host(error.errno if isinstance(error, OSError) else None)
+        cpu.leave(number, 0, cpu.call[CALL_NZCV] | CARRY)
+        return errno_name(number)
+
+    def _number(self) -> tuple[int, bool]:
+        """The number of the call whose registers were read, and whether it is indirect."""
+        call = self.cpu.call
+        selector = call[CALL_NUMBER] & 0xFFFFFFFF
+        if selector & 0x80000000:
+            return selector - (1 << 32), False
+        if selector & 0xFFFF == 0 and selector == 0:
+            return call[0] & 0xFFFF, True
+        return selector & 0xFFFF, False
+
+    def _row(self) -> Row | None:
+        return table.get(self._number()[0])
+
+    def _entry(self) -> Callable[[], None] | None:
+        """Compile the row of a number seen for the first time; None when there is none."""
+        number, indirect = self._number()
+        row = table.get(number)
+        if row is None:
+            self._unknown(number)
+            return None
+        entry = compile_entry(row, self.task, 1 if indirect else 0)
+        if not indirect:
+            self._entries[self.cpu.call[CALL_NUMBER] & 0xFFFFFFFF] = entry
+        return entry
+
+    def _unknown(self, number: int) -> None:
+        """A number without a row: say so, ENOSYS and SIGSYS (nosys in XNU)."""
+        cpu = self.cpu
+        pc = cpu.get_pc() - _SVC_SIZE
+        what = "Mach trap" if number < 0 else "system call"
+        if self.report:
+            say(f"unknown {what} {number} at {self.symbols.describe(pc)}")
+        cpu.leave(ENOSYS, 0, cpu.call[CALL_NZCV] | CARRY)
+        self.signals.post(abi.SIGSYS, Info(address=pc))
+        cpu.stop()
+
+    def _watched(self) -> None:
+        """As `_fast`, with strict mode, the fault plan and the trace."""
+        cpu = self.cpu
+        cpu.enter()
+        self.calls += 1
+        number, indirect = self._number()
+        row = table.get(number)
+        if self.strict and cpu.get_sp() & 15:
+            self._misaligned()
+            return
+        if row is None:
+            self._record(number, f"#{number}", (), b"", None, "ENOSYS")
+            self._unknown(number)
+            return
+        first = 1 if indirect else 0
+        raw = tuple(cpu.call[first:first + len(row.kinds)])
+        fault = self.plan.next(row.name, self.process) if self.plan is not None else None
+        shown, data = ((), b"")
+        looking = self.trace is not None or self.observe
+        if looking:
+            shown, data = arguments_of(row, self.task, raw)
+            if row.name in ("exit", "execve"):      # may never come back
+                self._record(number, row.name, shown, data, None, None)
+        error: str | None = None
+        kept = row.returns is Returns.KEPT
+        self.task.short = fault.short if fault is not None else None
+        try:
+            if fault is not None and fault.error is not None:
+                if row.name == "close":     # a close that fails has closed all the same
+                    compile_entry(row, self.task, first)()
+                raise Errno(fault.error)
+            compile_entry(row, self.task, first)()
+        except Errno as problem:
+            error = errno_name(problem.number)
+            cpu.leave(problem.number, 0, cpu.call[CALL_NZCV] | CARRY)
+            kept = False
+        except (BadAddress, Interrupted, OSError) as problem:
+            error = self._failed(problem)
+            kept = self._restart
+        finally:
+            self.task.short = None
+        if looking and (row.name not in ("exit", "execve") or error is not None):
+            result = second = 0
+            if not kept and error is None:
+                returned = cpu._return.values
+                result, second = returned[0], returned[1]
+            if error is None and not kept:
+                shown, data = preview_of(row, self.task, raw, shown, data, result)
+            self._record(
+                number, row.name, shown, data, result if error is None else None, error,
+                second, fault is not None,
+            )
+        if self.strict and not kept:
+            self._spoil(row, error is None)
+        if cpu.words[ATTENTION]:
+            cpu.stop()
+
+    def _record(
+        self,
+        number: int,
+        name: str,
+        shown: tuple[str, ...],
+        data: bytes,
+        result: int | None,
+        error: str | None,
+        second: int = 0,
+        injected: bool = False,
+    ) -> None:
+        count = self.cpu.words[COUNT]
+        event = SyscallEvent(
+            self.process, number, name, shown, result, error, second,
+            count - self._last_count, count, self.cpu.get_pc() - _SVC_SIZE, data, injected,
+        )
+        self._last_count = count
+        self.last_event = event
+        if self.trace is not None:
+            self.trace.write(event)
+
+    def _spoil(self, row: Row, succeeded: bool) -> None:
+        """Junk in every register that a call may change by contract: x1-x18."""
+        general = self.cpu.load()
+        first = 2 if succeeded and row.returns is Returns.PAIR else 1
+        for register in range(first, 19):
+            general[register] = _JUNK | self.calls << 8 & 0xFFFFFFFF00 | register
+        self.cpu.store_general(first, 19)
+
+    def _misaligned(self) -> None:
+        cpu = self.cpu
+        if self.report:
+            pc = cpu.get_pc() - _SVC_SIZE
+            say(
+                f"strict: sp is {cpu.get_sp():#x}, not a multiple of 16, "
+                f"at {self.symbols.describe(pc)}"
+            )
+        self.signals.post(abi.SIGBUS)
+        cpu.stop()
+
+    # --- the process ------------------------------------------------------------------------
+
+    def settle(self, stop: Stop) -> None:
+        """Do what a stop of the processor asks for; raises ProcessEnd at the guest's end."""
+        try:
+            if self._restart:
+                self._restart = False
+                self.cpu.set_pc(self.cpu.get_pc() - _SVC_SIZE)
+            if stop.reason is not Reason.STOPPED and stop.reason is not Reason.LIMIT:
+                self._fault(stop)
+            replace = self.replace
+            if replace is not None:
+                self.replace = None
+                replace()
+            self.signals.deliver()
+        except ProcessEnd as end:
+            self.ended(end)
+            raise
+
+    def events(self) -> list[SyscallEvent]:
+        """What the trace holds so far, all processes."""
+        return list(self.trace.events()) if self.trace is not None else []
+
+    def close(self) -> None:
+        """Give back what the host lent: dispositions, the trace."""
+        self.signals.release()
+        if self.trace is not None:
+            self.trace.close()
+        self._ordinals.close()
+
+    def _fault(self, stop: Stop) -> None:
+        number, info = signal_for(stop)
+        action = self.signals.actions[number]
+        if not action.caught or self.signals.mask >> (number - 1) & 1:
+            if self.report:
+                say(describe(self, stop, number))
+            raise ProcessEnd(signal=number)
+        self.signals.force(number, info)
+
+    def ended(self, end: ProcessEnd) -> None:
+        """In a process of the guest's own: end it the way the guest ended."""
+        if self.forked or self.task.owns_process:
+            finish(end)
+
+    def _next_ordinal(self) -> int:
+        (last,) = _ORDINAL.unpack_from(self._ordinals, 0)
+        _ORDINAL.pack_into(self._ordinals, 0, last + 1)
+        return int(last) + 1
+
+    def exit(self, status: int) -> None:
+        """The guest called exit."""
+        end = ProcessEnd(status=status & 0xFF)
+        self.ended(end)
+        raise end
+
+    def fork(self) -> tuple[int, int]:
+        """fork(2): (pid, 0) in the parent, (own pid, 1) in the child (thread_set_child)."""
+        signals = self.signals
+        ordinal = self._next_ordinal()
+        signals.hold()
+        try:
+            pid = os.fork()
+        except OSError:
+            signals.let_go()
+            raise
+        if pid:
+            signals.let_go()
+            return pid, 0
+        self.forked = True
+        self.process = ordinal
+        self.calls = 0
+        self.cpu.words[COUNT] = 0
+        self._last_count = 0
+        signals.forked()
+        signals.let_go()
+        for action in self.task.on_fork:
+            action()
+        return os.getpid(), 1
+
+
+def take_over(kernel: Kernel, trace: TraceSink | None) -> None:
+    """Make this host process the guest's own: limits, signals and descriptors are its."""
+    task = kernel.task
+    task.owns_process = True
+    files = task.files
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < files.ceiling + 64:
+        files.ceiling = hard - 64       # a small host: ours are the last 64
+    if trace is not None:
+        trace.move(files.claim)
+    task.limits[abi.RLIMIT_NOFILE] = (abi.NOFILE_SOFT, abi.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(abi.NOFILE_SOFT, soft), hard))
+    files.hidden = frozenset()
+    # Python ignores SIGPIPE, which we keep, and catches SIGINT, which we do not.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number, host in host_signal.TO_HOST.items():
+        if number != abi.SIGPIPE and signal.getsignal(host) is signal.SIG_IGN \
+                and number not in (abi.SIGXFSZ,):
+            kernel.signals.inherit_ignored(number)
+    kernel.signals.mask = host_signal.current_mask()
+
+
+def compile_entry(row: Row, task: Task, first: int) -> Callable[[], None]:
+    """One function that decodes the arguments, calls the row and writes the registers.
+
+    `first` is 1 for an indirect call, whose arguments start at x1.
+    """
+    key = (row.number, first)
+    cache: dict[tuple[int, int], Callable[[], None]] = task.state.setdefault("entries", {})
+    found = cache.get(key)
+    if found is not None:
+        return found
+    arguments = ["task", *(
+        kind.code.format(x=f"call[{index}]") for index, kind in enumerate(row.kinds, first)
+    )]
+    lines = ["def entry():", f"    result = handler({', '.join(arguments)})"]
+    if row.number < 0:
+        # A Mach trap writes x0 only; flags and x1 stay.
+        lines.append(f"    leave((result or 0) & {_MASK64:#x}, call[1], call[{CALL_NZCV}])")
+    elif row.returns is Returns.PAIR:
+        lines.append(
+            f"    leave(result[0] & {_MASK64:#x}, result[1], call[{CALL_NZCV}] & {~CARRY & _MASK64:#x})"
+        )
+    elif row.returns is not Returns.KEPT:
+        mask = 0xFFFFFFFF if row.returns is Returns.UINT else _MASK64
+        lines.append(
+            f"    leave(result & {mask:#x} if result else 0, 0, "
+            f"call[{CALL_NZCV}] & {~CARRY & _MASK64:#x})"
+        )
+    names: dict[str, Any] = {
+        "handler": row.handler, "task": task, "memory": task.memory,
+        "call": task.cpu.call, "leave": task.cpu.leave,
+    }
+    exec(compile("\n".join(lines), f"<entry of {row.name}>", "exec"), names)
+    entry: Callable[[], None] = names["entry"]
+    cache[key] = entry
+    return entry
+
+
+def say(text: str) -> None:
+    """Lines of our own on the guest's standard error, in one write."""
+    data = "".join(f"ymawky: {line}\n" for line in text.splitlines()).encode()
+    try:
+        os.write(2, data)
+    except OSError:
+        return      # the guest has closed it: nobody is listening
+
+
+def finish(end: ProcessEnd) -> None:
+    """End this host process as the guest ended; does not return."""
+    if end.signal:
+        host = host_signal.TO_HOST.get(end.signal, int(signal.SIGKILL))
+        try:
+            hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+            resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+        except (ValueError, OSError):
+            pass        # a core file more is no harm
+        host_signal.set_action(host, host_signal.DEFAULT)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [host])
+        os.kill(os.getpid(), host)
+        os._exit(128 + end.signal)
+    os._exit(end.status)

@@ -1,0 +1,322 @@
+"""Processes: fork, exit, wait, exec, kill, groups and sessions.
+
+Source: XNU bsd/kern/kern_fork.c, kern_exit.c, kern_exec.c, kern_sig.c, kern_prot.c.
+"""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin.errno import (
+    ECHILD,
+    EFAULT,
+    EINVAL,
+    ENOMEM,
+    EPERM,
+    ESRCH,
+    ETIMEDOUT,
+    Errno,
+    from_host,
+)
+from ymawky_kit.darwin.host_process import host_processes
+from ymawky_kit.darwin.program import replace_program
+from ymawky_kit.darwin.table import (
+    ADDRESS,
+    ENUM,
+    FLAGS,
+    FULL,
+    INT,
+    KEPT,
+    OFFSET,
+    PAIR,
+    PARTIAL,
+    PATH,
+    RESTART,
+    SIGNAL,
+    UINT,
+    table,
+)
+from ymawky_kit.darwin.task import Interrupted
+
+if TYPE_CHECKING:
+    from ymawky_kit.darwin.task import Task
+
+_RUSAGE = Struct("<qixxxxqixxxx14q")
+
+
+@table.syscall(1, "exit", INT, support=FULL, returns=KEPT)
+def exit_(task: Task, status: int) -> None:
+    """End the process; the parent sees the low 8 bits."""
+    task.kernel.exit(status)
+
+
+@table.syscall(2, "fork", support=FULL, returns=PAIR)
+def fork(task: Task) -> tuple[int, int]:
+    """A copy of the process: x1 is 0 in the parent, 1 in the child."""
+    return task.kernel.fork()
+
+
+@table.syscall(20, "getpid", support=FULL)
+def getpid(_task: Task) -> int:
+    """The process's number."""
+    return os.getpid()
+
+
+@table.syscall(39, "getppid", support=FULL)
+def getppid(_task: Task) -> int:
+    """The parent's number; 1 once it is gone."""
+    return os.getppid()
+
+
+@table.syscall(81, "getpgrp", support=FULL)
+def getpgrp(_task: Task) -> int:
+    """The process group."""
+    return os.getpgrp()
+
+
+@table.syscall(151, "getpgid", INT, support=FULL)
+def getpgid(_task: Task, pid: int) -> int:
+    """The group of a process; ESRCH."""
+    return os.getpgid(_process(pid))
+
+
+@table.syscall(82, "setpgid", INT, INT, support=FULL)
+def setpgid(_task: Task, pid: int, group: int) -> None:
+    """Put a process into a group; EINVAL, EPERM, ESRCH, EACCES."""
+    if group < 0:
+        raise Errno(EINVAL)
+    os.setpgid(_process(pid), group)
+
+
+@table.syscall(147, "setsid", support=FULL)
+def setsid(_task: Task) -> int:
+    """A new session; EPERM for a group leader."""
+    os.setsid()
+    return os.getpid()
+
+
+@table.syscall(310, "getsid", INT, support=FULL)
+def getsid(_task: Task, pid: int) -> int:
+    """The session of a process; ESRCH."""
+    return os.getsid(_process(pid))
+
+
+def _process(pid: int) -> int:
+    if pid < 0:
+        raise Errno(ESRCH)
+    return pid
+
+
+# --- waiting ----------------------------------------------------------------------------------
+
+_WAIT_OPTIONS = (
+    (abi.WNOHANG, os.WNOHANG), (abi.WUNTRACED, os.WUNTRACED), (abi.WCONTINUED, os.WCONTINUED),
+)
+
+
+def status_from_host(status: int) -> int:
+    """A host's wait status as Darwin writes it."""
+    if os.WIFCONTINUED(status):
+        return 0x7F | abi.SIGCONT << 8
+    if os.WIFSTOPPED(status):
+        stopped = os.WSTOPSIG(status)
+        return 0x7F | host_signal.FROM_HOST.get(stopped, abi.SIGSTOP) << 8
+    if os.WIFSIGNALED(status):
+        killed = os.WTERMSIG(status)
+        return host_signal.FROM_HOST.get(killed, abi.SIGKILL) | (0x80 if status & 0x80 else 0)
+    return os.WEXITSTATUS(status) << 8
+
+
+@table.syscall(
+    7, "wait4", INT, ADDRESS, FLAGS("wait"), ADDRESS,
+    support=FULL, nocancel=400, on_signal=RESTART,
+)
+def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> int:
+    """Collect a child; ECHILD when there is none, EINVAL for unknown options."""
+    if options & ~(abi.WNOHANG | abi.WUNTRACED | abi.WCONTINUED) or pid == abi.INT_MIN:
+        raise Errno(EINVAL)
+    host = 0
+    for ours, theirs in _WAIT_OPTIONS:
+        if options & ours:
+            host |= theirs
+    found, code, times = _wait(task, pid, host)
+    if not found:
+        return 0
+    if status:
+        task.memory.put_u32(status, status_from_host(code))
+    if usage:
+        task.memory.write(usage, pack_rusage(times))
+    return found
+
+
+def _wait(task: Task, pid: int, options: int) -> tuple[int, int, object]:
+    signals = task.signals
+    if options & os.WNOHANG or not signals.armed:
+        return _host_wait(pid, options)
+    # Look, then sleep, with signals held: what comes in between ends the sleep.
+    signals.watch_children()
+    signals.hold()
+    try:
+        while True:
+            found = _host_wait(pid, options | os.WNOHANG)
+            if found[0]:
+                return found
+            signals.sleep_for_child()
+    finally:
+        signals.let_go()
+        signals.unwatch_children()
+
+
+def _host_wait(pid: int, options: int) -> tuple[int, int, object]:
+    try:
+        return os.wait4(pid, options)
+    except ChildProcessError:
+        raise Errno(ECHILD) from None
+
+
+def pack_rusage(times: object) -> bytes:
+    """struct rusage of the host as Darwin's 144 bytes."""
+    def pair(seconds: float) -> tuple[int, int]:
+        whole = int(seconds)
+        return whole, int((seconds - whole) * 1_000_000)
+
+    names = (
+        "ru_maxrss", "ru_ixrss", "ru_idrss", "ru_isrss", "ru_minflt", "ru_majflt", "ru_nswap",
+        "ru_inblock", "ru_oublock", "ru_msgsnd", "ru_msgrcv", "ru_nsignals", "ru_nvcsw",
+        "ru_nivcsw",
+    )
+    values = [int(getattr(times, name)) for name in names]
+    values[0] *= 1 if host_signal.sys.platform == "darwin" else 1024     # Darwin: bytes
+    user, system = getattr(times, "ru_utime"), getattr(times, "ru_stime")  # noqa: B009
+    return _RUSAGE.pack(*pair(user), *pair(system), *values)
+
+
+# --- signals to processes ---------------------------------------------------------------------
+
+@table.syscall(37, "kill", INT, SIGNAL, INT, support=FULL)
+def kill(task: Task, pid: int, number: int, _posix: int) -> None:
+    """Send a signal; EINVAL for no such signal, ESRCH, EPERM."""
+    if not 0 <= number < abi.NSIG:
+        raise Errno(EINVAL)
+    if pid == os.getpid() or (pid == 0 and os.getpgrp() == os.getpid() and not number):
+        if number:
+            task.post_signal(number)
+        return
+    if number == 0:
+        os.kill(pid, 0)
+        return
+    host = host_signal.TO_HOST.get(number)
+    if host is None:        # EMT, INFO: no such signal on this host, so nobody waits for it
+        os.kill(pid, 0)
+        return
+    os.kill(pid, host)
+
+
+@table.syscall(328, "__pthread_kill", UINT, SIGNAL, support=FULL)
+def pthread_kill(task: Task, _port: int, number: int) -> None:
+    """Send a signal to the only thread there is; EINVAL."""
+    if not 0 <= number < abi.NSIG:
+        raise Errno(EINVAL)
+    if number:
+        task.post_signal(number)
+
+
+@table.syscall(334, "__semwait_signal", INT, INT, INT, INT, OFFSET, INT, support=PARTIAL,
+               nocancel=423, note="only as nanosleep uses it: no semaphores")
+def semwait_signal(
+    task: Task, _condition: int, _mutex: int, timeout: int, relative: int, seconds: int, nanos: int
+) -> None:
+    """Sleep; ETIMEDOUT at the end of it, EINTR for a signal."""
+    if not timeout:
+        task.sleep(None)
+        raise Errno(EINVAL)
+    if seconds < 0 or not 0 <= nanos < 1_000_000_000:
+        raise Errno(EINVAL)
+    wanted = seconds + nanos / 1e9
+    if not relative:
+        import time
+
+        wanted = max(0.0, wanted - time.time())
+    task.sleep(wanted)
+    raise Errno(ETIMEDOUT)
+
+
+# --- a new program ----------------------------------------------------------------------------
+
+@table.syscall(59, "execve", PATH, ADDRESS, ADDRESS, support=FULL, returns=KEPT)
+def execve(task: Task, path: bytes, argv: int, envp: int) -> None:
+    """Replace the program: a Mach-O of ours, or anything the host runs.
+
+    ENOENT, EACCES, ENOEXEC, E2BIG and EFAULT come back; a file that looks right and
+    cannot be loaded kills the process (XNU exec_mach_imgact).
+    """
+    arguments = _strings(task, argv)
+    environment = _strings(task, envp) if envp else []
+    replace_program(task, path, arguments, environment)
+
+
+def _strings(task: Task, address: int) -> list[bytes]:
+    found: list[bytes] = []
+    used = 0
+    while True:
+        pointer = task.memory.u64(address)
+        if not pointer:
+            return found
+        text = task.memory.cstring(pointer, abi.ARG_MAX)
+        if text is None or (used := used + len(text) + 9) > abi.ARG_MAX:
+            raise Errno(abi_e2big())
+        found.append(text)
+        address += 8
+
+
+def abi_e2big() -> int:
+    from ymawky_kit.darwin.errno import E2BIG
+
+    return E2BIG
+
+
+# --- information ------------------------------------------------------------------------------
+
+_PROC_LISTPIDS = 1
+
+
+@table.syscall(336, "proc_info", INT, INT, UINT, OFFSET, ADDRESS, INT, support=PARTIAL,
+               note="PROC_INFO_CALL_LISTPIDS of all, of a group, of a user and of a parent")
+def proc_info(
+    task: Task, call: int, kind: int, flavor: int, _argument: int, buffer: int, size: int
+) -> int:
+    """List process numbers: bytes written, 4 a process, zombies included; EINVAL, ENOMEM."""
+    if call != _PROC_LISTPIDS:
+        raise Errno(EINVAL)
+    pids = _list(kind, flavor)
+    if not buffer:
+        return (len(_list(1, 0)) + 20) * 4
+    if size < 4:
+        raise Errno(ENOMEM)
+    fitting = pids[:size // 4]
+    task.memory.write(buffer, b"".join(pid.to_bytes(4, "little") for pid in fitting))
+    return 4 * len(fitting)
+
+
+def _list(kind: int, value: int) -> list[int]:
+    choose = {1: lambda _p: True, 2: lambda p: p[2] == value, 4: lambda p: p[3] == value,
+              6: lambda p: p[1] == value}.get(kind)
+    if choose is None:
+        raise Errno(EINVAL)
+    return [process[0] for process in host_processes() if choose(process)]
+
+
+@table.syscall(521, "abort_with_payload", UINT, OFFSET, ADDRESS, UINT, ADDRESS, OFFSET,
+               support=PARTIAL, returns=KEPT, note="the reason is not kept")
+def abort_with_payload(
+    task: Task, _space: int, _code: int, _payload: int, _size: int, _reason: int, _flags: int
+) -> None:
+    """End the process with SIGABRT."""
+    from ymawky_kit.darwin.task import ProcessEnd
+
+    end = ProcessEnd(signal=abi.SIGABRT)
+    task.kernel.ended(end)
+    raise end

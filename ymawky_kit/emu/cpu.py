@@ -1,0 +1,449 @@
+"""The processor: Unicorn at EL0, spoken to without its binding's wrappers.
+
+Registers travel through preallocated arrays in one call of libunicorn, and hooks
+are bare C callbacks; that is the difference between one and twenty microseconds
+a system call.  Instructions are counted by native code (native.py), exactly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from unicorn import arm64_const as a64
+from unicorn import unicorn_const as ucc
+from unicorn.unicorn_py3 import unicorn as binding
+
+from ymawky_kit.emu import native
+from ymawky_kit.emu.memory import EXECUTE, READ, WRITE, Memory
+
+# The general registers as one array: x0-x30 by number, then these.
+SP: Final = 31
+PC: Final = 32
+NZCV: Final = 33
+GENERAL: Final = 34
+
+CARRY: Final = 1 << 29
+
+#: Where the processor never gets: `until` of uc_emu_start.
+_NOWHERE: Final = 0xFFFF_FFFF_FFFF_FFF0
+
+_SVC: Final = 2
+_BREAKPOINT: Final = 7
+
+_X_IDS: Final = (
+    *(a64.UC_ARM64_REG_X0 + n for n in range(29)), a64.UC_ARM64_REG_X29, a64.UC_ARM64_REG_X30,
+)
+_GENERAL_IDS: Final = (
+    *_X_IDS, a64.UC_ARM64_REG_SP, a64.UC_ARM64_REG_PC, a64.UC_ARM64_REG_NZCV,
+)
+#: What the kernel reads at a call: x0-x8, x16, flags.
+_CALL_IDS: Final = (*_X_IDS[:9], _X_IDS[16], a64.UC_ARM64_REG_NZCV)
+CALL_NUMBER: Final = 9
+CALL_NZCV: Final = 10
+#: What it writes at every return: x0, x1, x18, flags.
+_RETURN_IDS: Final = (_X_IDS[0], _X_IDS[1], _X_IDS[18], a64.UC_ARM64_REG_NZCV)
+
+REGISTER_NAMES: Final = (*(f"x{n}" for n in range(31)), "sp", "pc", "nzcv")
+
+
+class Reason(Enum):
+    """Why `Cpu.run` came back."""
+
+    STOPPED = "stopped"             # Cpu.stop was called, or a signal waits
+    LIMIT = "limit"                 # the next block would go past the instruction limit
+    BREAKPOINT = "breakpoint"       # brk
+    UNMAPPED = "unmapped"           # nothing at the address
+    PROTECTED = "protected"         # no such access at the address
+    ILLEGAL = "illegal"             # not an instruction of EL0
+    ALIGNMENT = "alignment"         # an access or a branch that the processor refuses
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why the processor stopped; `address` is the data or code address of a fault."""
+
+    reason: Reason
+    address: int = 0
+    access: int = 0     # READ, WRITE or EXECUTE
+
+
+class Batch:
+    """A fixed list of registers that is read or written in one call."""
+
+    def __init__(self, engine: ctypes.c_void_p, ids: Sequence[int], words: int = 1) -> None:
+        count = len(ids)
+        self._values = (ctypes.c_uint64 * (count * words))()
+        self._ids = (ctypes.c_int * count)(*ids)
+        first = ctypes.addressof(self._values)
+        self._pointers = (ctypes.c_void_p * count)(*(first + 8 * words * i for i in range(count)))
+        self.values = memoryview(self._values).cast("B").cast("Q")
+        #: Arguments of uc_reg_read_batch and uc_reg_write_batch.
+        self.arguments = (
+            engine,
+            ctypes.c_void_p(ctypes.addressof(self._ids)),
+            ctypes.c_void_p(ctypes.addressof(self._pointers)),
+            ctypes.c_int(count),
+        )
+
+
+_INTERRUPT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+_INVALID = ctypes.CFUNCTYPE(
+    ctypes.c_bool, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int, ctypes.c_int64,
+    ctypes.c_void_p,
+)
+_ACCESS = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int, ctypes.c_int64,
+    ctypes.c_void_p,
+)
+_BLOCK = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
+)
+
+_path: str = binding.uclib._name
+#: Calls that keep Python's lock: hooks come back into Python at once.
+_held: Any = ctypes.PyDLL(_path)
+#: Calls that let other Python threads run meanwhile.
+_free: Any = ctypes.CDLL(_path)
+
+_FAULTS: Final = {
+    ucc.UC_MEM_READ_UNMAPPED: (Reason.UNMAPPED, READ),
+    ucc.UC_MEM_WRITE_UNMAPPED: (Reason.UNMAPPED, WRITE),
+    ucc.UC_MEM_FETCH_UNMAPPED: (Reason.UNMAPPED, EXECUTE),
+    ucc.UC_MEM_READ_PROT: (Reason.PROTECTED, READ),
+    ucc.UC_MEM_WRITE_PROT: (Reason.PROTECTED, WRITE),
+    ucc.UC_MEM_FETCH_PROT: (Reason.PROTECTED, EXECUTE),
+}
+
+
+class Cpu:
+    """One emulated core on one guest memory."""
+
+    def __init__(self, memory: Memory, *, hold_lock: bool = True, use_native: bool = True) -> None:
+        """`hold_lock` keeps Python's global lock while guest code runs: faster, but other
+        threads of the host process wait.  `use_native=False` counts through Python."""
+        self.memory = memory
+        # The binding's object opens the engine and frees it; everything else is raw.
+        self._uc = binding.Uc(ucc.UC_ARCH_ARM64, ucc.UC_MODE_ARM, a64.UC_CPU_ARM64_MAX)
+        engine = self._uc._uch
+        self._engine = engine if isinstance(engine, ctypes.c_void_p) else ctypes.c_void_p(engine)
+        library = _held if hold_lock else _free
+        self._start = library.uc_emu_start
+        self._read_batch = _held.uc_reg_read_batch
+        self._write_batch = _held.uc_reg_write_batch
+        self._read_register = _held.uc_reg_read
+        self._write_register = _held.uc_reg_write
+        self._stop = _held.uc_emu_stop
+
+        self._call = Batch(self._engine, _CALL_IDS)
+        self._return = Batch(self._engine, _RETURN_IDS)
+        self._general = Batch(self._engine, _GENERAL_IDS)
+        self._vectors: Batch | None = None
+        self._one = (ctypes.c_uint64 * 1)()
+        self._one_pointer = ctypes.c_void_p(ctypes.addressof(self._one))
+        self._until = ctypes.c_uint64(_NOWHERE)
+        self._no_timeout = ctypes.c_uint64(0)
+        self._no_count = ctypes.c_size_t(0)
+
+        stop = ctypes.cast(_free.uc_emu_stop, ctypes.c_void_p).value or 0
+        self.counter = native.Counter(stop, native=use_native)
+        self.words = self.counter.words
+        #: What the last `enter` read: x0-x8, x16 (CALL_NUMBER) and flags (CALL_NZCV).
+        self.call = self._call.values
+        #: What the last `load` read, or the next `store` writes; see SP, PC, NZCV.
+        self.general = self._general.values
+        #: Runs the system call; set by the kernel.  It must not raise.
+        self.on_svc: Callable[[], None] = self.stop
+        #: An exception that left a callback; `run` raises it.
+        self.failure: BaseException | None = None
+        self._event: Stop | None = None
+        self._hooks: list[Any] = []
+        self._open()
+
+    def _open(self) -> None:
+        # EL0; Unicorn starts at EL1 with its own stack pointer.
+        self._put(a64.UC_ARM64_REG_PSTATE, 0)
+        # What macOS lets EL0 do: floating point, counters, cache maintenance, DC ZVA.
+        self._uc.cpr_write(3, 0, 1, 0, 2, 3 << 20)              # CPACR_EL1.FPEN
+        self._uc.cpr_write(3, 0, 14, 1, 0, 3)                   # CNTKCTL_EL1: both counters
+        sctlr = self._uc.cpr_read(3, 0, 1, 0, 0)
+        self._uc.cpr_write(3, 0, 1, 0, 0, sctlr | 1 << 26 | 1 << 15 | 1 << 14)  # UCI, UCT, DZE
+        self._hook(ucc.UC_HOOK_INTR, _INTERRUPT(self._on_interrupt))
+        invalid = ucc.UC_HOOK_MEM_UNMAPPED | ucc.UC_HOOK_MEM_PROT
+        self._hook(invalid, _INVALID(self._on_invalid))
+        if self.counter.block_hook is not None:
+            self._hook_address(
+                ucc.UC_HOOK_BLOCK, ctypes.c_void_p(self.counter.block_hook), self.counter.address
+            )
+        else:
+            self._hook(ucc.UC_HOOK_BLOCK, _BLOCK(self._on_block))
+        self.memory.attach(self)
+
+    def close(self) -> None:
+        """Free the engine.  The memory stays."""
+        self._hooks.clear()
+        self._uc = None
+
+    # --- hooks ------------------------------------------------------------------------------
+
+    def _hook(self, kind: int, callback: Any, begin: int = 1, end: int = 0) -> ctypes.c_size_t:
+        handle = self._hook_address(kind, callback, 0, begin, end)
+        self._hooks.append(callback)
+        return handle
+
+    def _hook_address(
+        self, kind: int, callback: Any, data: int, begin: int = 1, end: int = 0
+    ) -> ctypes.c_size_t:
+        handle = ctypes.c_size_t()
+        status = _free.uc_hook_add(
+            self._engine, ctypes.byref(handle), ctypes.c_int(kind), callback,
+            ctypes.c_void_p(data), ctypes.c_uint64(begin), ctypes.c_uint64(end),
+        )
+        if status:
+            raise RuntimeError(f"unicorn refuses a hook: error {status}")
+        return handle
+
+    def _on_interrupt(self, _engine: int, number: int, _data: int) -> None:
+        if number == _SVC:
+            try:
+                self.on_svc()
+            except BaseException as error:
+                self.failure = error
+                self._stop(self._engine)
+            return
+        reason = Reason.BREAKPOINT if number == _BREAKPOINT else Reason.ALIGNMENT
+        self._event = Stop(reason, self.get_pc())
+        self._stop(self._engine)
+
+    def _on_invalid(
+        self, _engine: int, kind: int, address: int, _size: int, _value: int, _data: int
+    ) -> bool:
+        reason, access = _FAULTS.get(kind, (Reason.UNMAPPED, READ))
+        self._event = Stop(reason, address, access)
+        return False
+
+    def _on_block(self, _engine: int, address: int, size: int, _data: int) -> None:
+        # The Python twin of the native block hook.
+        words = self.words
+        count = words[native.COUNT] + size // 4
+        if words[native.ATTENTION] or count > words[native.LIMIT]:
+            self._stop(self._engine)
+            return
+        words[native.COUNT] = count
+        words[native.BLOCK] = address
+        words[native.BLOCK_SIZE] = size
+        self.counter.note(address, size)
+
+    def watch_writes(self, callback: Callable[[int, int, int], None]) -> Callable[[], None]:
+        """Call back with (address, size, value) for every store; returns what ends it."""
+
+        def on_write(
+            _engine: int, _kind: int, address: int, size: int, value: int, _data: int
+        ) -> None:
+            callback(address, size, value)
+
+        function = _ACCESS(on_write)
+        handle = self._hook(ucc.UC_HOOK_MEM_WRITE, function)
+
+        def end() -> None:
+            _free.uc_hook_del(self._engine, handle)
+            self._hooks.remove(function)
+
+        return end
+
+    # --- registers --------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Read what a system call needs into `call`."""
+        self._read_batch(*self._call.arguments)
+
+    def leave(self, x0: int, x1: int, nzcv: int) -> None:
+        """Write what every system call changes; x18 becomes 0."""
+        values = self._return.values
+        values[0] = x0
+        values[1] = x1
+        values[2] = 0
+        values[3] = nzcv
+        self._write_batch(*self._return.arguments)
+
+    def load(self) -> memoryview:
+        """Read x0-x30, sp, pc and flags into `general` and return it."""
+        self._read_batch(*self._general.arguments)
+        return self.general
+
+    def store(self) -> None:
+        """Write `general` to the processor."""
+        self._write_batch(*self._general.arguments)
+
+    def store_general(self, first: int, end: int) -> None:
+        """Write only x`first` to x`end - 1` from `general`."""
+        for number in range(first, end):
+            self._put(_X_IDS[number], self.general[number])
+
+    def snapshot(self) -> tuple[int, ...]:
+        """x0-x30, sp, pc, flags."""
+        return tuple(self.load())
+
+    def vectors(self) -> memoryview:
+        """q0-q31, each as two 64-bit words, low first; write back with `store_vectors`."""
+        if self._vectors is None:
+            ids = [a64.UC_ARM64_REG_Q0 + n for n in range(32)]
+            self._vectors = Batch(self._engine, ids, 2)
+        self._read_batch(*self._vectors.arguments)
+        return self._vectors.values
+
+    def store_vectors(self) -> None:
+        """Write what `vectors` returned, changed or not."""
+        if self._vectors is not None:
+            self._write_batch(*self._vectors.arguments)
+
+    def _get(self, register: int) -> int:
+        self._read_register(self._engine, ctypes.c_int(register), self._one_pointer)
+        return self._one[0]
+
+    def _put(self, register: int, value: int) -> None:
+        self._one[0] = value
+        self._write_register(self._engine, ctypes.c_int(register), self._one_pointer)
+
+    def get_pc(self) -> int:
+        return self._get(a64.UC_ARM64_REG_PC)
+
+    def set_pc(self, value: int) -> None:
+        self._put(a64.UC_ARM64_REG_PC, value)
+
+    def get_sp(self) -> int:
+        return self._get(a64.UC_ARM64_REG_SP)
+
+    def get_x(self, number: int) -> int:
+        return self._get(_X_IDS[number])
+
+    def set_x(self, number: int, value: int) -> None:
+        self._put(_X_IDS[number], value)
+
+    def get_status(self) -> tuple[int, int]:
+        """FPSR, FPCR."""
+        return (
+            self._get(a64.UC_ARM64_REG_FPSR) & 0xFFFFFFFF,
+            self._get(a64.UC_ARM64_REG_FPCR) & 0xFFFFFFFF,
+        )
+
+    def set_status(self, fpsr: int, fpcr: int) -> None:
+        self._put(a64.UC_ARM64_REG_FPSR, fpsr)
+        self._put(a64.UC_ARM64_REG_FPCR, fpcr)
+
+    # --- running ----------------------------------------------------------------------------
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed since the start, exactly, when the processor stands still
+        or inside a system call."""
+        return self.words[native.COUNT]
+
+    def run(self, count: int = 0) -> Stop:
+        """Run from pc until something happens, or for `count` instructions.
+
+        Raises what a system call left in `failure`.
+        """
+        self._event = None
+        self.failure = None
+        pc = self.get_pc()
+        status = self._start(
+            self._engine, ctypes.c_uint64(pc), self._until, self._no_timeout,
+            ctypes.c_size_t(count) if count else self._no_count,
+        )
+        if self.failure is not None:
+            raise self.failure
+        event = self._event
+        if event is None:
+            if status == ucc.UC_ERR_OK:
+                words = self.words
+                if not words[native.ATTENTION] and self._at_limit():
+                    return Stop(Reason.LIMIT)
+                return Stop(Reason.STOPPED)
+            event = Stop(
+                Reason.ILLEGAL if status == ucc.UC_ERR_INSN_INVALID else Reason.ALIGNMENT,
+                self.get_pc(),
+            )
+        self._uncount()
+        return event
+
+    def step(self) -> Stop:
+        """Run one instruction, counted as one."""
+        words = self.words
+        count = words[native.COUNT]
+        stop = self.run(1)
+        if words[native.COUNT] >= count:    # else a fork began anew
+            # Unicorn begins the block behind as well, which is not executed.
+            words[native.COUNT] = count + (stop.reason in (Reason.STOPPED, Reason.LIMIT))
+        return stop
+
+    def _at_limit(self) -> bool:
+        words = self.words
+        return words[native.LIMIT] != native.NO_LIMIT
+
+    def _uncount(self) -> None:
+        """A fault ends a block early: take the instructions behind it off the count."""
+        words = self.words
+        pc = self.get_pc()
+        end = words[native.BLOCK] + words[native.BLOCK_SIZE]
+        if words[native.BLOCK] <= pc < end:
+            words[native.COUNT] -= (end - pc) // 4
+
+    def stop(self) -> None:
+        """Make `run` come back at the next block."""
+        self._stop(self._engine)
+
+    # --- pages (memory.Pages) ---------------------------------------------------------------
+
+    def map_pages(self, address: int, size: int, protection: int, host: int) -> None:
+        status = _free.uc_mem_map_ptr(
+            self._engine, ctypes.c_uint64(address), ctypes.c_size_t(size),
+            ctypes.c_uint32(protection), ctypes.c_void_p(host),
+        )
+        if status:
+            raise RuntimeError(f"unicorn cannot map {size:#x} at {address:#x}: error {status}")
+
+    def unmap_pages(self, address: int, size: int) -> None:
+        status = _free.uc_mem_unmap(
+            self._engine, ctypes.c_uint64(address), ctypes.c_size_t(size)
+        )
+        if status:
+            raise RuntimeError(f"unicorn cannot unmap {size:#x} at {address:#x}: error {status}")
+
+    def forget_code(self, address: int, size: int) -> None:
+        self._uc.ctl_remove_cache(address, address + size)
+
+    def warm(self, start: int, size: int) -> None:
+        """Translate code ahead of time, from every place where a block can begin."""
+        code = self.memory.peek(start, size)
+        begins = {start}
+        for offset in range(0, size - 3, 4):
+            word = int.from_bytes(code[offset:offset + 4], "little")
+            target = _branch(word)
+            if target is not None:
+                begins.add(start + offset + 4)
+                if target:
+                    begins.add(start + offset + target)
+        for address in sorted(begins):
+            if start <= address < start + size:
+                self._uc.ctl_request_cache(address)
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def _branch(word: int) -> int | None:
+    """The distance an instruction jumps; 0 when that is not in it; None when it goes on."""
+    if word & 0x7C000000 == 0x14000000:                                 # b, bl
+        return _signed(word & 0x3FFFFFF, 26) * 4
+    if word & 0xFF000010 == 0x54000000 or word & 0x7E000000 == 0x34000000:  # b.cond, cbz
+        return _signed(word >> 5 & 0x7FFFF, 19) * 4
+    if word & 0x7E000000 == 0x36000000:                                 # tbz, tbnz
+        return _signed(word >> 5 & 0x3FFF, 14) * 4
+    if word & 0xFE000000 == 0xD6000000 or word & 0xFF000000 == 0xD4000000:  # br, ret, svc
+        return 0
+    return None

@@ -1,0 +1,167 @@
+"""Two very small pieces of host machine code.
+
+A Python callback for every translated block would cost a hundred times what the
+block itself costs, and a Python signal handler cannot run while guest code loops.
+So both are a few host instructions:
+
+* the block hook counts instructions exactly, keeps a coverage table, and stops the
+  processor at a limit or when a signal waits;
+* the signal handler marks its number and a word that the block hook looks at.
+
+They share one :class:`Counter`.  Where the host's processor is another, or pages
+cannot be made executable, `block_hook` is None: Python callbacks then count, and a
+guest that never calls the kernel is not interrupted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import platform
+import sys
+from typing import Final
+
+# Words of the shared block, by index (8 bytes each).
+COUNT: Final = 0        # instructions begun
+LIMIT: Final = 1        # stop before a block that would go past this
+BLOCK: Final = 2        # address of the last block begun
+BLOCK_SIZE: Final = 3   # and its size in bytes
+STOP: Final = 4         # uc_emu_stop
+COVER: Final = 5        # host address of the coverage table, 0 for none
+COVER_BASE: Final = 6   # guest address that its first entry stands for
+COVER_SIZE: Final = 7   # guest bytes it spans
+ATTENTION: Final = 8    # not 0: stop before the next block
+SEEN: Final = 9         # from here one byte a host signal number, set by the handler
+WORDS: Final = 20
+
+NO_LIMIT: Final = (1 << 63) - 1
+
+# void block(uc rdi, address rsi, size edx, words rcx)
+#   if (words[ATTENTION]) goto stop;
+#   n = words[COUNT] + size / 4;  if (n > words[LIMIT]) goto stop;
+#   words[COUNT] = n;  words[BLOCK] = address;  words[BLOCK_SIZE] = size;
+#   if (words[COVER] && (address -= words[COVER_BASE]) < words[COVER_SIZE]) {
+#       u16 *entry = words[COVER] + address / 2;   if (*entry < size / 4) *entry = size / 4; }
+#   return;
+#   stop: tail-call words[STOP](uc);
+_BLOCK_X86_64: Final = bytes.fromhex(
+    "48837940007542" "4189d1" "89d0" "c1e802" "480301" "483b4108" "7731" "488901" "48897110"
+    "4c894918" "4c8b4128" "4d85c0" "741c" "482b7130" "483b7138" "7312" "48d1ee" "c1ea02"
+    "6641391430" "7305" "6641891430" "c3" "ff6120"
+)
+_BLOCK_AARCH64: Final = bytes.fromhex(
+    "692040f9c90200b54a7c0253690040f929010a8b6b0440f93f010beb08020054690000f9ec03022a613001a9"
+    "6b1440f94b0100b46c3443a921000ccb3f000debc200005421fc41d36c6961789f010a6b420000546a692178"
+    "c0035fd6691040f920011fd6"
+)
+
+# void handler(int signal): ((u8 *) &words[SEEN])[signal] = 1; words[ATTENTION] = 1.
+# The literal behind the code is the address of words[ATTENTION].
+_SIGNAL_X86_64: Final = bytes.fromhex(
+    "488d0519000000" "488b00" "89ff" "c644380801" "48c70001000000" "c3"
+).ljust(32, b"\0")
+_SIGNAL_AARCH64: Final = bytes.fromhex(
+    "c9000058" "2a0080d2" "2b210091" "6a492038" "2a0100f9" "c0035fd6"
+)
+
+_MACHINE_CODE: Final = {
+    "x86_64": (_BLOCK_X86_64, _SIGNAL_X86_64),
+    "amd64": (_BLOCK_X86_64, _SIGNAL_X86_64),
+    "aarch64": (_BLOCK_AARCH64, _SIGNAL_AARCH64),
+    "arm64": (_BLOCK_AARCH64, _SIGNAL_AARCH64),
+}
+
+
+def machine_code(machine: str) -> tuple[bytes, bytes] | None:
+    """Block hook and signal handler for a host processor, by platform.machine()."""
+    return _MACHINE_CODE.get(machine.lower())
+
+
+class Counter:
+    """The words that the native code and Python share."""
+
+    def __init__(self, stop: int, *, native: bool = True) -> None:
+        """`stop` is the address of uc_emu_stop; `native=False` does without machine code."""
+        self._array = (ctypes.c_uint64 * WORDS)()
+        self.words = memoryview(self._array).cast("B").cast("Q")
+        self.words[LIMIT] = NO_LIMIT
+        self.words[STOP] = stop
+        self.address = ctypes.addressof(self._array)
+        self._cover: ctypes.Array[ctypes.c_uint16] | None = None
+        self.block_hook: int | None = None
+        self.signal_handler: int | None = None
+        code = machine_code(platform.machine()) if native else None
+        if code is not None:
+            block, handler = code
+            literal = (self.address + 8 * ATTENTION).to_bytes(8, "little")
+            start = (len(block) + 15) & -16
+            page = _executable(block.ljust(start, b"\0") + handler + literal)
+            if page is not None:
+                self.block_hook = page
+                self.signal_handler = page + start
+
+    def cover(self, base: int, size: int) -> None:
+        """Note every instruction executed in `size` guest bytes from `base`."""
+        self._cover = (ctypes.c_uint16 * ((size + 3) // 4))()
+        self.words[COVER_BASE] = base
+        self.words[COVER_SIZE] = size & ~3
+        self.words[COVER] = ctypes.addressof(self._cover)
+
+    def note(self, address: int, size: int) -> None:
+        """What the native hook does for coverage, for hosts without it."""
+        if self._cover is not None:
+            offset = address - self.words[COVER_BASE]
+            if 0 <= offset < self.words[COVER_SIZE]:
+                index = offset // 4
+                self._cover[index] = max(self._cover[index], size // 4)
+
+    def covered(self) -> set[int]:
+        """Addresses of the instructions executed since `cover`."""
+        found: set[int] = set()
+        if self._cover is not None:
+            base = self.words[COVER_BASE]
+            for index, length in enumerate(self._cover):
+                if length:
+                    start = base + 4 * index
+                    found.update(range(start, start + 4 * length, 4))
+        return found
+
+
+def _executable(code: bytes) -> int | None:
+    """The address of a fresh page that holds `code`, or None where that is not allowed.
+
+    The page lives as long as the process: a signal handler may point into it.
+    """
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    libc = ctypes.CDLL(None)
+    jit = sys.platform == "darwin" and platform.machine() == "arm64"
+    if jit:
+        flags |= 0x800      # MAP_JIT: Apple silicon refuses writable code without it
+    map_pages = libc.mmap
+    map_pages.restype = ctypes.c_void_p
+    map_pages.argtypes = (
+        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64
+    )
+    size = mmap.PAGESIZE
+    both = mmap.PROT_READ | mmap.PROT_WRITE
+    address = map_pages(None, size, both | mmap.PROT_EXEC if jit else both, flags, -1, 0)
+    if address is None or address == ctypes.c_void_p(-1).value:
+        return None
+    if jit:
+        libc.pthread_jit_write_protect_np(0)
+        ctypes.memmove(address, code, len(code))
+        libc.pthread_jit_write_protect_np(1)
+        libc.sys_icache_invalidate(ctypes.c_void_p(address), ctypes.c_size_t(len(code)))
+        return int(address)
+    ctypes.memmove(address, code, len(code))
+    protect = libc.mprotect
+    protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    if protect(address, size, mmap.PROT_READ | mmap.PROT_EXEC) != 0:
+        return None
+    if platform.machine() == "aarch64":
+        # Written as data, run as code: the instruction cache must learn of it.
+        flush = getattr(ctypes.CDLL("libgcc_s.so.1"), "__clear_cache", None)
+        if flush is None:
+            return None
+        flush(ctypes.c_void_p(address), ctypes.c_void_p(address + len(code)))
+    return int(address)

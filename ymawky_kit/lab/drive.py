@@ -1,0 +1,431 @@
+"""Running programs and functions where one can watch them: what the notebooks call.
+
+Everything here but `run` uses the kit's Darwin, on a Mac too, because only there
+registers and system calls can be watched.  What a program writes is caught, so
+outputs never mix with the notebook's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.workbench import Program, tidy
+from ymawky_kit.source import KitError
+from ymawky_kit.view.core import View, count, esc, grouped, tag
+from ymawky_kit.view.registers import value
+from ymawky_kit.view.timeline import Call, Timeline
+from ymawky_kit.view.trace import Step, Trace
+
+if TYPE_CHECKING:
+    from ymawky_kit.emu.event import SyscallEvent
+    from ymawky_kit.emu.machine import Machine
+    from ymawky_kit.emu.plan import Fault
+
+#: What may be passed to a function: a number, or bytes whose address is passed.
+Argument = int | bytes | bytearray | str
+Plan = str | Sequence[str] | None
+
+STEP_LIMIT: Final = 600
+CALL_LIMIT: Final = 10_000_000
+_FAULT: Final = re.compile(r"(?P<call>\w+)\s+(?P<nth>\d+|all)\s*:\s*"
+                           r"(?:(?P<errno>E[A-Z0-9]+)|short\s+(?P<short>\d+))\s*")
+
+
+def parse_plan(plan: Plan) -> list[Fault]:
+    """Faults from text: `write 1: short 5`, `read 2: EINTR`, `write all: EPIPE`.
+
+    Raises :class:`KitError` for a text that is no fault.
+    """
+    from ymawky_kit.darwin import errno
+    from ymawky_kit.emu.plan import Fault
+
+    faults = []
+    for text in [plan] if isinstance(plan, str) else plan or []:
+        found = _FAULT.fullmatch(text)
+        number = None
+        if found is not None and found["errno"]:
+            number = getattr(errno, found["errno"], None)
+        if found is None or (found["errno"] and not isinstance(number, int)):
+            raise KitError.of(f"'{text}' is not a fault",
+                              hint="write it like: write 1: short 5   or: read 2: EINTR")
+        faults.append(Fault(
+            call=None if found["call"] == "any" else found["call"],
+            nth=0 if found["nth"] == "all" else int(found["nth"]),
+            error=number,
+            short=None if found["short"] is None else int(found["short"])))
+    return faults
+
+
+@dataclass(slots=True)
+class Streams:
+    """Standard input, output and error of a watched program, as nameless files."""
+
+    input: int
+    output: int
+    errors: int
+
+    def written(self) -> tuple[bytes, bytes]:
+        return _whole(self.output), _whole(self.errors)
+
+    def table(self) -> dict[int, int]:
+        return {0: self.input, 1: self.output, 2: self.errors}
+
+
+def _whole(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+@contextmanager
+def _streams(stdin: bytes = b"") -> Iterator[Streams]:
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        files[0].write(stdin)
+        files[0].seek(0)
+        yield Streams(*(file.fileno() for file in files))
+
+
+@contextmanager
+def _folder(files: Mapping[str, bytes] | None) -> Iterator[Path | None]:
+    """A folder of its own with these files, as current one; nothing moves without files."""
+    if not files:
+        yield None
+        return
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="ymawky-") as name:
+        for path, data in files.items():
+            target = Path(name) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        os.chdir(name)
+        try:
+            yield Path(name)
+        finally:
+            os.chdir(before)
+
+
+def _boot(program: Program, args: Sequence[str], streams: Streams, plan: Plan) -> Machine:
+    from ymawky_kit.darwin import boot
+
+    return boot(program.data, [program.name, *args], {}, plan=parse_plan(plan), trace=True,
+                streams=streams.table())
+
+
+def _timeline_call(event: SyscallEvent) -> Call:
+    result = event.error or ""
+    if event.error is not None:
+        from ymawky_kit.darwin import errno
+
+        result = f"{event.error} ({getattr(errno, event.error, '?')})"
+    elif event.result is not None:
+        result = event.text.rpartition(" = ")[2].removesuffix("  (injected)")
+    return Call(event.process, f"{event.name}({', '.join(event.arguments)})",
+                result or "does not return", failed=event.error is not None,
+                forced=event.injected, instructions=event.instructions)
+
+
+# -- one function -------------------------------------------------------------------
+
+
+class Called(View):
+    """What one function did.
+
+    value, carry      x0 and the carry flag when it returned
+    registers         all registers when it returned, by name
+    instructions      executed, those of the functions it called included
+    calls             its system calls
+    output, errors    what it wrote to descriptors 1 and 2
+    """
+
+    def __init__(self, shown: str, before: Mapping[str, int], after: Mapping[str, int],
+                 instructions: int, calls: Sequence[Call], output: bytes, errors: bytes) -> None:
+        self.shown = shown
+        self.before = dict(before)
+        self.registers = dict(after)
+        self.instructions = instructions
+        self.calls = tuple(calls)
+        self.output = output
+        self.errors = errors
+
+    @property
+    def value(self) -> int:
+        return self.registers["x0"]
+
+    @property
+    def carry(self) -> bool:
+        return bool(self.registers["nzcv"] >> 29 & 1)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        result = f"x0 = {value(self.value)}, C {'set' if self.carry else 'clear'}"
+        if self.carry:
+            from ymawky_kit.darwin import errno
+
+            name = errno.name(self.value)
+            result += f": {name}" if name else ""
+        moved = ", ".join(f"{name} = {value(new)}" for name, new in self.registers.items()
+                          if name not in ("pc", "nzcv", "x30", "x18")
+                          and self.before[name] != new)
+        cost = count(self.instructions, "instruction")
+        if self.calls:
+            cost += ", " + count(len(self.calls), "system call")
+        rows = [("result", result), ("cost", cost), ("changed", moved or "nothing")]
+        for call in self.calls:
+            forced = "   (made to happen)" if call.forced else ""
+            rows.append(("kernel", f"{call.text} = {call.result}{forced}"))
+        if self.output:
+            rows.append(("output", _quoted(self.output)))
+        if self.errors:
+            rows.append(("errors", _quoted(self.errors)))
+        return rows
+
+    def text(self) -> str:
+        return "\n".join([self.shown, *(f"  {name:8} {said}" for name, said in self._rows())])
+
+    def html(self) -> str:
+        rows = "".join(tag("tr", tag("th", esc(name), scope="row"),
+                           tag("td", tag("code", esc(said)) if name != "cost" else esc(said)))
+                       for name, said in self._rows())
+        return tag("div", tag("p", tag("code", esc(self.shown)), class_="yk-title"),
+                   tag("div", tag("table", rows, class_="yk-table yk-wrap"), class_="yk-scroll"),
+                   class_="yk")
+
+
+def _quoted(data: bytes, limit: int = 200) -> str:
+    """Bytes as a Python literal, cut when they are many."""
+    if len(data) <= limit:
+        return repr(data)
+    return f"{data[:limit]!r}… ({count(len(data), 'byte')})"
+
+
+@dataclass(slots=True)
+class _Bench:
+    """A machine with arguments placed in its memory."""
+
+    machine: Machine
+    numbers: list[int] = field(default_factory=list)
+    blocks: list[tuple[str, int, Argument]] = field(default_factory=list)
+
+    def place(self, arguments: Sequence[Argument]) -> None:
+        for n, argument in enumerate(arguments):
+            if isinstance(argument, int):
+                self.numbers.append(argument)
+                continue
+            # A str is a C string: it gets the NUL that functions look for.
+            data = argument.encode() + b"\0" if isinstance(argument, str) else bytes(argument)
+            address = self.machine.alloc(data, guard="end")
+            self.numbers.append(address)
+            self.blocks.append((f"x{n}", address, argument))
+
+    def give_back(self) -> None:
+        """Copy what the function wrote into the bytearrays it was given."""
+        for _, address, argument in self.blocks:
+            if isinstance(argument, bytearray) and argument:
+                argument[:] = self.machine.memory.peek(address, len(argument))
+
+
+def _shown(function: str, arguments: Sequence[Argument]) -> str:
+    return f"{function}({', '.join(_argument(a) for a in arguments)})"
+
+
+def _argument(argument: Argument) -> str:
+    if isinstance(argument, int):
+        return str(argument) if abs(argument) < 1 << 20 else hex(argument)
+    if isinstance(argument, bytearray):
+        return f"buffer of {len(argument)}"
+    return _quoted(argument, 40) if isinstance(argument, bytes) else repr(argument)
+
+
+def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
+         files: Mapping[str, bytes] | None = None, limit: int = CALL_LIMIT,
+         registers: Mapping[str, int] | None = None) -> Called:
+    """Call one function of the book or of a cell, arguments in x0, x1, ….
+
+    bytes and bytearray are placed in memory and their address is passed; a str is
+    placed with a NUL behind it.  Behind each lies memory that may not be touched.
+    A bytearray holds afterwards what the function left in it.  `registers` sets
+    further registers.  Raises :class:`KitError` when the function faults or runs
+    `limit` instructions without returning.
+    """
+    from ymawky_kit.emu.machine import CallFault
+
+    program = BENCH.build_around(function)
+    with _folder(files), _streams(stdin) as streams:
+        with _boot(program, [], streams, plan) as machine:
+            bench = _Bench(machine)
+            bench.place(arguments)
+            try:
+                result = machine.call(function, *bench.numbers, registers=registers, limit=limit)
+            except CallFault as fault:
+                raise KitError.of(f"{_shown(function, arguments)} did not return: {fault}",
+                                  hint=_hint(str(fault), limit)) from None
+            bench.give_back()
+            events = [_timeline_call(event) for event in machine.events()]
+        output, errors = streams.written()
+    from ymawky_kit.emu.cpu import REGISTER_NAMES
+
+    return Called(_shown(function, arguments),
+                  dict(zip(REGISTER_NAMES, result.before, strict=True)),
+                  dict(zip(REGISTER_NAMES, result.after, strict=True)),
+                  result.instructions, events, output, errors)
+
+
+def _hint(fault: str, limit: int) -> str | None:
+    if fault.startswith("still running"):
+        return f"{grouped(limit)} instructions had run; is there a loop that never ends?"
+    if "memory" in fault or "access" in fault or "map" in fault:
+        return "it touched memory that is not its own; step() shows where it went wrong"
+    return None
+
+
+# -- stepping -----------------------------------------------------------------------
+
+
+def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
+         files: Mapping[str, bytes] | None = None, limit: int = STEP_LIMIT) -> Trace:
+    """Record every instruction of a program, or of one function with these arguments.
+
+    At most `limit` instructions are recorded.  Raises :class:`KitError` as `call` does.
+    """
+    program = what if isinstance(what, Program) else BENCH.build_around(what)
+    words = [str(a) for a in arguments] if isinstance(what, Program) else []
+    with _folder(files), _streams(stdin) as streams, \
+            _boot(program, words, streams, plan) as machine:
+        bench = _Bench(machine)
+        if isinstance(what, str):
+            bench.place(arguments)
+            _enter(machine, what, bench.numbers)
+        start = machine.registers
+        steps, ending = _record(machine, program, limit)
+    shown = _shown(what, arguments) if isinstance(what, str) else \
+        " ".join([program.name, *words])
+    labels = {s.address: s.name for s in program.image.symbols}
+    moved = {name for taken in steps for name in taken.registers}
+    given = {f"x{n}" for n in range(len(bench.numbers))}
+    names = [name for name in start
+             if (name in moved or name in given) and name not in ("pc", "x18")]
+    memory = [(name, address, bytes(content.encode() if isinstance(content, str) else content))
+              for name, address, content in bench.blocks]
+    return Trace(steps, start=start, names=names, labels=labels,
+                 memory=[m for m in memory if len(m[2]) <= 64], title=shown, ending=ending)
+
+
+def _enter(machine: Machine, function: str, numbers: Sequence[int]) -> None:
+    """The state in which `Machine.call` would start a function."""
+    from ymawky_kit.darwin.program import RETURN_STUB
+
+    state = {f"x{n}": 0 for n in range(30)}
+    state.update({f"x{n}": number for n, number in enumerate(numbers)})
+    state.update(x30=RETURN_STUB, pc=machine.address(function), nzcv=0)
+    machine.registers = state
+
+
+def _record(machine: Machine, program: Program, limit: int) -> tuple[list[Step], str]:
+    from ymawky_kit.darwin.program import RETURN_STUB
+
+    names = {s.address: s.name for s in reversed(program.image.symbols)}
+    steps: list[Step] = []
+    while len(steps) < limit:
+        event = machine.step()
+        if event is None:
+            break
+        note = ""
+        if event.syscall is not None:
+            made = _timeline_call(event.syscall)
+            note = f"the kernel: {made.text} = {made.result}" if made.result != "does not return" \
+                else f"the kernel: {made.text}"
+            note += " (made to happen)" if made.forced else ""
+        steps.append(Step(event.address, _named(event.text, names),
+                          {k: v for k, v in event.changed.items() if k != "x18"},
+                          event.writes, note))
+        if event.pc == RETURN_STUB:
+            return steps, f"Returned after {count(len(steps), 'instruction')}."
+    if machine.status is not None:
+        return steps, f"The process ended: {machine.status}."
+    return steps, f"Only the first {count(len(steps), 'step')} are recorded."
+
+
+def _named(text: str, names: Mapping[int, str]) -> str:
+    """A branch with the name of its target in place of the address."""
+    found = re.search(r"#(0x[0-9a-f]+)$", text)
+    if found and text.startswith(("b", "cb", "tb")) and int(found[1], 16) in names:
+        text = text[:found.start()] + names[int(found[1], 16)]
+    return tidy(text)
+
+
+# -- whole programs -----------------------------------------------------------------
+
+
+class Traced(Timeline):
+    """A whole run: its system calls, its output, and how it ended."""
+
+    def __init__(self, calls: Sequence[Call], *, title: str, status: str, output: bytes,
+                 errors: bytes, instructions: int) -> None:
+        said = [f"ended with {status}, after {count(instructions, 'instruction')}"]
+        if output:
+            said.append(f"output: {_quoted(output)}")
+        if errors:
+            said.append(f"errors: {_quoted(errors)}")
+        super().__init__(calls, title=title, ending="\n".join(said))
+        self.status = status
+        self.output = output
+        self.errors = errors
+        self.instructions = instructions
+
+
+def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
+          files: Mapping[str, bytes] | None = None) -> Traced:
+    """Run a program of one process in the kit's Darwin and show its system calls."""
+    with _folder(files), _streams(stdin) as streams:
+        with _boot(program, args, streams, plan) as machine:
+            status = machine.run()
+            calls = [_timeline_call(event) for event in machine.events()]
+            instructions = machine.instructions
+        output, errors = streams.written()
+    return Traced(calls, title=" ".join([program.name, *args]), status=str(status),
+                  output=output, errors=errors, instructions=instructions)
+
+
+class Finished(View):
+    """A run as a user sees it: exit status and what was written.
+
+    status is the exit status, or minus the number of the signal that ended it.
+    """
+
+    def __init__(self, shown: str, status: int, said: str, output: bytes, errors: bytes) -> None:
+        self.shown = shown
+        self.status = status
+        self.said = said
+        self.output = output
+        self.errors = errors
+
+    def _parts(self) -> list[tuple[str, bytes]]:
+        return [(name, data) for name, data in
+                (("standard output", self.output), ("standard error", self.errors)) if data]
+
+    def text(self) -> str:
+        lines = [f"$ {self.shown}"]
+        for name, data in self._parts():
+            lines.append(f"{name}, {count(len(data), 'byte')}:")
+            lines.extend("  " + line for line in _readable(data).splitlines())
+        lines.append(self.said)
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        parts = [tag("p", tag("code", esc(f"$ {self.shown}")), class_="yk-title")]
+        for name, data in self._parts():
+            parts.append(tag("p", esc(f"{name}, {count(len(data), 'byte')}:"), class_="yk-note"))
+            parts.append(tag("pre", esc(_readable(data)), class_="yk-pre"))
+        parts.append(tag("p", esc(self.said), class_="yk-ok" if self.status == 0 else "yk-bad"))
+        return tag("div", *parts, class_="yk")
+
+
+def _readable(data: bytes, limit: int = 4000) -> str:
+    text = data[:limit].decode("utf-8", "backslashreplace")
+    return text + (f"… ({count(len(data), 'byte')} in all)" if len(data) > limit else "")

@@ -1,0 +1,145 @@
+"""The emulated process: `python -m ymawky_kit.run.guest [options] FILE [ARGS]`.
+
+This Python process becomes the guest: same pid, same descriptors, same death.
+Options (all optional, before FILE):
+
+  --trace=FILE       append every system call as a line of JSON
+  --plan=JSON        a fault plan
+  --slide=N          move the program by N bytes
+  --strict           spoil registers at calls, check sp
+  --quiet            no report when a fault kills the program
+  --argv0=TEXT       what the program sees as its own name
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+#: How a shell says "cannot execute" and "not found".
+CANNOT_RUN: Final = 126
+NOT_FOUND: Final = 127
+
+
+@dataclass(slots=True)
+class Options:
+    """The command line of the emulated process."""
+
+    program: str
+    arguments: list[str]
+    trace: str | None = None
+    plan: str | None = None
+    slide: int = 0
+    strict: bool = False
+    quiet: bool = False
+    name: str | None = None
+
+    @classmethod
+    def parse(cls, words: list[str]) -> Options:
+        """Raises ValueError for what it does not know."""
+        options = cls("", [])
+        for index, word in enumerate(words):
+            if not word.startswith("--"):
+                options.program = word
+                options.arguments = words[index + 1:]
+                return options
+            key, _, value = word.partition("=")
+            if key == "--trace":
+                options.trace = value
+            elif key == "--plan":
+                options.plan = value
+            elif key == "--slide":
+                options.slide = int(value, 0)
+            elif key == "--strict":
+                options.strict = True
+            elif key == "--quiet":
+                options.quiet = True
+            elif key == "--argv0":
+                options.name = value
+            else:
+                raise ValueError(f"unknown option {word}")
+        raise ValueError("no program given")
+
+    def words(self) -> list[str]:
+        """The command line again."""
+        found = []
+        if self.trace is not None:
+            found.append(f"--trace={self.trace}")
+        if self.plan is not None:
+            found.append(f"--plan={self.plan}")
+        if self.slide:
+            found.append(f"--slide={self.slide:#x}")
+        if self.strict:
+            found.append("--strict")
+        if self.quiet:
+            found.append("--quiet")
+        if self.name is not None:
+            found.append(f"--argv0={self.name}")
+        return [*found, self.program, *self.arguments]
+
+
+def main(words: list[str]) -> NoReturn:
+    """Become the program; ends the process as the program ends."""
+    try:
+        options = Options.parse(words)
+    except ValueError as error:
+        _fail(str(error), 64)
+    try:
+        data = Path(options.program).read_bytes()
+    except OSError as error:
+        _fail(f"{options.program}: {error.strerror}",
+              NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN)
+    from ymawky_kit.darwin.kernel import finish
+    from ymawky_kit.emu.exit import ProcessEnd
+    from ymawky_kit.source import KitError
+
+    try:
+        machine = _boot(options, data)
+    except KitError as error:
+        # exec of a file that macOS refuses ends in SIGKILL; say why first.
+        os.write(2, f"ymawky: {options.program}: not started\n{error}\n".encode())
+        finish(ProcessEnd(signal=9))
+    # A collection in a forked child would copy the whole heap.
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    while True:
+        machine.kernel.settle(machine.cpu.run())
+
+
+def _boot(options: Options, data: bytes):  # type: ignore[no-untyped-def]
+    from ymawky_kit.darwin.startup import boot
+    from ymawky_kit.darwin.kernel import take_over
+    from ymawky_kit.darwin.trace import TraceSink
+    from ymawky_kit.emu.plan import FaultPlan
+
+    trace = TraceSink(options.trace) if options.trace is not None else None
+    name = options.name if options.name is not None else options.program
+    machine = boot(
+        data,
+        [os.fsencode(word) for word in (name, *options.arguments)],
+        {os.fsdecode(k): os.fsdecode(v) for k, v in os.environb.items()},
+        path=os.fsencode(options.program),
+        slide=options.slide,
+        strict=options.strict,
+        plan=FaultPlan.from_json(options.plan) if options.plan is not None else None,
+        trace=trace,
+        hold_lock=True,
+    )
+    machine.kernel.report = not options.quiet
+    take_over(machine.kernel, trace)
+    machine.warm()
+    return machine
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    os.write(2, f"ymawky: {text}\n".encode())
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,439 @@
+"""Starting programs and making sure that they end.
+
+Every program gets a session of its own.  A watchdog, a shell that waits on a pipe
+from us, kills what is left of that session when we are gone in whatever way, also
+by SIGKILL; `with`, `stop` and the end of this program do it earlier.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+from ymawky_kit.emu.event import SyscallEvent
+from ymawky_kit.emu.exit import ExitStatus
+from ymawky_kit.source import KitError
+
+#: What the isolated interpreter runs.
+_LAUNCH: Final = Path(__file__).with_name("launch.py")
+
+
+class Runner(Protocol):
+    """A way to run a macOS executable."""
+
+    name: str       # "native" or "emulated"
+
+    def command(self, program: Path, args: Sequence[str] = ()) -> list[str]:
+        """The argv that runs the program here; its death is the program's own."""
+        ...
+
+    def start(
+        self,
+        program: Path,
+        args: Sequence[str] = (),
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | int | None = None,
+        capture: bool = True,
+        pass_fds: Sequence[int] = (),
+    ) -> Process:
+        """Start it; raises KitError when the file is missing or not executable.
+
+        `stdin` is bytes to feed, a descriptor, or None for nothing at all; with
+        `capture=False` the three standard streams are ours.
+        """
+        ...
+
+
+class Process:
+    """A running program.  Leave a `with` block, or this program, and it is gone."""
+
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        stdin: bytes | None = None,
+        trace_file: Path | None = None,
+    ) -> None:
+        self._popen = popen
+        self.pid = popen.pid
+        self._trace_file = trace_file
+        self._lock = threading.Condition()
+        self._streams = {"output": bytearray(), "errors": bytearray()}
+        self._open = 0
+        self._watchdog = _watchdog(popen.pid)
+        self._finalizer = weakref.finalize(self, _end, popen, self._watchdog, trace_file)
+        self._status: ExitStatus | None = None
+        for name, pipe in (("output", popen.stdout), ("errors", popen.stderr)):
+            if pipe is not None:
+                self._open += 1
+                thread = threading.Thread(
+                    target=_drain, args=(weakref.ref(self), self._lock, name, pipe), daemon=True
+                )
+                thread.start()
+        if popen.stdin is not None:
+            threading.Thread(target=_feed, args=(popen.stdin, stdin or b""), daemon=True).start()
+
+    # --- what it said -----------------------------------------------------------------------
+
+    @property
+    def output(self) -> bytes:
+        """Standard output so far."""
+        with self._lock:
+            return bytes(self._streams["output"])
+
+    @property
+    def errors(self) -> bytes:
+        """Standard error so far."""
+        with self._lock:
+            return bytes(self._streams["errors"])
+
+    def wait_for(self, text: bytes, timeout: float = 10.0, *, errors: bool = False) -> bytes:
+        """Wait until the output holds `text`; returns the line that does.
+
+        Raises KitError when the program ends, or `timeout` seconds pass, without it.
+        """
+        stream = self._streams["errors" if errors else "output"]
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            while True:
+                at = stream.find(text)
+                if at >= 0:
+                    end = stream.find(b"\n", at)
+                    if end >= 0:
+                        return bytes(stream[stream.rfind(b"\n", 0, at) + 1:end])
+                left = deadline - time.monotonic()
+                if not self._open or left <= 0:
+                    why = "ended" if not self._open else f"said nothing for {timeout:g} s"
+                    said = bytes(self._streams["errors"])[-500:].decode(errors="replace").strip()
+                    raise KitError.of(
+                        f"the program {why} without {text.decode(errors='replace')!r}",
+                        hint=f"it said on standard error: {said}" if said else None,
+                    )
+                self._lock.wait(min(left, 0.5))
+
+    def trace(self) -> tuple[SyscallEvent, ...]:
+        """Every system call so far, when the runner traces; in the order they returned."""
+        if self._trace_file is None:
+            return ()
+        lines = self._trace_file.read_bytes().split(b"\n")
+        return tuple(SyscallEvent.from_json(line) for line in lines[:-1])
+
+    # --- how it ends ------------------------------------------------------------------------
+
+    @property
+    def status(self) -> ExitStatus | None:
+        """How it ended, None while it runs."""
+        if self._status is None and self._popen.poll() is not None:
+            self._status = exit_status(self._popen.returncode)
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> ExitStatus:
+        """Wait for the program itself, and for its output to be read.
+
+        Raises TimeoutError after `timeout` seconds; the program then still runs.
+        """
+        try:
+            code = self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"still running after {timeout:g} s") from None
+        self._status = exit_status(code)
+        # A child may hold the pipes open; what the program itself wrote is here soon.
+        deadline = time.monotonic() + 0.5
+        with self._lock:
+            while self._open and (left := deadline - time.monotonic()) > 0:
+                self._lock.wait(left)
+        return self._status
+
+    def send_signal(self, number: int) -> None:
+        """Send a host signal to the program, if it still runs."""
+        if self._popen.poll() is None:
+            self._popen.send_signal(number)
+
+    def stop(self, timeout: float = 5.0) -> ExitStatus:
+        """SIGTERM, then SIGKILL after `timeout` seconds; its children end too."""
+        if self._popen.poll() is None:
+            self._popen.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout)
+        self._finalizer()
+        self._status = exit_status(self._popen.returncode)
+        with self._lock:
+            deadline = time.monotonic() + 1.0
+            while self._open and (left := deadline - time.monotonic()) > 0:
+                self._lock.wait(left)
+        return self._status
+
+    def kill(self) -> ExitStatus:
+        """SIGKILL for the program and everything it started."""
+        return self.stop(0)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(2.0)
+
+
+def exit_status(code: int) -> ExitStatus:
+    """Popen's returncode, with a signal in Darwin's numbers."""
+    if code >= 0:
+        return ExitStatus(code)
+    from ymawky_kit.darwin.host_signal import FROM_HOST
+
+    return ExitStatus(0, FROM_HOST.get(-code, -code))
+
+
+def _drain(
+    owner: weakref.ref[Process], lock: threading.Condition, name: str, pipe: IO[bytes]
+) -> None:
+    fd = pipe.fileno()
+    while True:
+        data = os.read(fd, 1 << 16)
+        process = owner()
+        if process is None:
+            break
+        with lock:
+            if data:
+                process._streams[name] += data
+            else:
+                process._open -= 1
+            lock.notify_all()
+        del process
+        if not data:
+            break
+    pipe.close()
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        pipe.write(data)
+    with contextlib.suppress(OSError):
+        pipe.close()
+
+
+def _watchdog(pid: int) -> subprocess.Popen[bytes]:
+    """A shell that kills session `pid` unless it is told a word first."""
+    script = f"if read word; then exit 0; fi; kill -9 -- -{pid} 2>/dev/null"
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True, cwd="/",
+    )
+
+
+def _end(
+    popen: subprocess.Popen[bytes], watchdog: subprocess.Popen[bytes], trace_file: Path | None
+) -> None:
+    """Kill what is left, collect it, and let the watchdog go."""
+    strays = _descendants(popen.pid) if popen.poll() is None else []
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(popen.pid, signal.SIGKILL)
+    for pid in strays:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    popen.wait()
+    with contextlib.suppress(OSError, ValueError):
+        if watchdog.stdin is not None:
+            watchdog.stdin.write(b"done\n")
+            watchdog.stdin.close()
+    watchdog.wait()
+    if trace_file is not None:
+        trace_file.unlink(missing_ok=True)
+
+
+def _descendants(root: int) -> list[int]:
+    """Every process below `root` now, those that left its session included."""
+    from ymawky_kit.darwin.host_process import host_processes
+
+    children: dict[int, list[int]] = {}
+    for pid, parent, _group, _user in host_processes():
+        children.setdefault(parent, []).append(pid)
+    found: list[int] = []
+    todo = [root]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def start_command(
+    command: list[str],
+    program: Path,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | int | None = None,
+    capture: bool = True,
+    pass_fds: Sequence[int] = (),
+    trace_file: Path | None = None,
+) -> Process:
+    """Start the argv that `Runner.command` made; `program` is checked to be there."""
+    if not program.is_file():
+        raise KitError.of(f"{program}: no such file", hint="build it first: ymawky build")
+    pipe = subprocess.PIPE if capture else None
+    source: Any = None
+    if capture or stdin is not None:
+        source = subprocess.DEVNULL if stdin is None else (
+            stdin if isinstance(stdin, int) else subprocess.PIPE
+        )
+    try:
+        popen = subprocess.Popen(
+            command, stdin=source, stdout=pipe, stderr=pipe, cwd=cwd,
+            env=None if env is None else dict(env), start_new_session=True, pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise KitError.of(f"cannot start {program}: {error.strerror}") from None
+    return Process(popen, stdin if isinstance(stdin, bytes) else None, trace_file)
+
+
+class NativeRunner:
+    """The kernel of this Mac runs it."""
+
+    name = "native"
+
+    def command(self, program: Path, args: Sequence[str] = ()) -> list[str]:
+        return [str(program.resolve()), *args]
+
+    def start(
+        self,
+        program: Path,
+        args: Sequence[str] = (),
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | int | None = None,
+        capture: bool = True,
+        pass_fds: Sequence[int] = (),
+    ) -> Process:
+        return start_command(
+            self.command(program, args), program, cwd=cwd, env=env, stdin=stdin,
+            capture=capture, pass_fds=pass_fds,
+        )
+
+
+class EmulatedRunner:
+    """The kit's Darwin runs it, in a Python process that behaves as the program."""
+
+    name = "emulated"
+
+    def __init__(
+        self,
+        *,
+        slide: int = 0,
+        strict: bool = False,
+        plan: str | None = None,
+        trace: bool = False,
+        report: bool = True,
+    ) -> None:
+        """`plan` is FaultPlan.to_json(); `trace` keeps every call for Process.trace()."""
+        self.slide = slide
+        self.strict = strict
+        self.plan = plan
+        self.trace = trace
+        self.report = report
+
+    def command(
+        self, program: Path, args: Sequence[str] = (), *, trace_file: Path | None = None
+    ) -> list[str]:
+        from ymawky_kit.run.guest import Options
+
+        options = Options(
+            str(program.resolve()), list(args), slide=self.slide, strict=self.strict,
+            plan=self.plan, quiet=not self.report, name=str(program),
+            trace=str(trace_file) if trace_file is not None else None,
+        )
+        places = os.pathsep.join(_import_places())
+        return [sys.executable, "-I", "-S", str(_LAUNCH), places, *options.words()]
+
+    def start(
+        self,
+        program: Path,
+        args: Sequence[str] = (),
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | int | None = None,
+        capture: bool = True,
+        pass_fds: Sequence[int] = (),
+    ) -> Process:
+        trace_file = None
+        if self.trace:
+            import tempfile
+
+            handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
+            os.close(handle)
+            trace_file = Path(name)
+        try:
+            return start_command(
+                self.command(program, args, trace_file=trace_file), program, cwd=cwd, env=env,
+                stdin=stdin, capture=capture, pass_fds=pass_fds, trace_file=trace_file,
+            )
+        except BaseException:
+            if trace_file is not None:
+                trace_file.unlink(missing_ok=True)
+            raise
+
+
+def _import_places() -> list[str]:
+    """Where the kit and Unicorn's binding come from, for an interpreter without `site`."""
+    import unicorn
+
+    import ymawky_kit
+
+    places: list[str] = []
+    for module in (ymawky_kit, unicorn):
+        place = str(Path(module.__file__ or "").resolve().parent.parent)
+        if place not in places:
+            places.append(place)
+    return places
+
+
+def can_run_natively() -> bool:
+    """True on Apple silicon, also when Python itself is translated by Rosetta."""
+    if sys.platform != "darwin":
+        return False
+    if platform.machine() == "arm64":
+        return True
+    done = subprocess.run(
+        ["/usr/sbin/sysctl", "-n", "hw.optional.arm64"], capture_output=True, check=False
+    )
+    return done.stdout.strip() == b"1"
+
+
+def runner(name: str | None = None) -> Runner:
+    """The runner by name: "native", "emulated", or None for the default of this machine.
+
+    Raises KitError when the machine cannot run macOS programs itself.
+    """
+    if name is None:
+        return default_runner()
+    if name == "emulated":
+        return EmulatedRunner()
+    if name != "native":
+        raise KitError.of(f"no runner is called {name!r}", hint="native or emulated")
+    if not can_run_natively():
+        raise KitError.of(
+            "this machine cannot run the program natively",
+            hint="that takes a Mac with Apple silicon; leave --native away to emulate one",
+        )
+    return NativeRunner()
+
+
+def default_runner() -> Runner:
+    """Native where that is possible, emulated elsewhere; YMAWKY_RUNNER overrides it."""
+    chosen = os.environ.get("YMAWKY_RUNNER")
+    if chosen:
+        return runner(chosen)
+    return NativeRunner() if can_run_natively() else EmulatedRunner()
