@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Final
 
-from ymawky_kit.darwin import abi, endpoint, host
+from ymawky_kit.darwin import abi, endpoint, host, limits
 from ymawky_kit.darwin.abi import INT_MAX
 from ymawky_kit.darwin.errno import (
     EACCES,
@@ -70,15 +70,6 @@ _I64: Final = Struct("<q")
 
 
 # --- shared by the rows -----------------------------------------------------------------
-
-
-def admit(task: Task, fd: int) -> int:
-    """A descriptor the host has just made; closed again and EMFILE beyond the guest's limit."""
-    limit = task.limits.get(abi.RLIMIT_NOFILE)
-    if fd >= (abi.NOFILE_SOFT if limit is None else limit[0]):
-        os.close(fd)
-        raise Errno(EMFILE)
-    return fd
 
 
 def is_vnode(task: Task, fd: int) -> bool:
@@ -420,7 +411,7 @@ def _duplicate(task: Task, fd: int, lowest: int, *, close_on_exec: bool = False)
             if error.errno == host_errno.EINVAL:        # the host's limit is the lower one
                 raise Errno(EMFILE) from None
             raise
-    admit(task, new)
+    limits.admit(task, new)
     task.files.duplicated(fd, new)
     return new
 
@@ -435,8 +426,7 @@ def dup(task: Task, fd: int) -> int:
 def dup2(task: Task, fd: int, new: int) -> int:
     """dup2(2); with both the same it changes nothing, close-on-exec included."""
     _must_be_open(fd)
-    limit = task.limits.get(abi.RLIMIT_NOFILE)
-    if new >= (abi.NOFILE_SOFT if limit is None else limit[0]):
+    if new >= limits.descriptors(task):
         raise Errno(EBADF)
     if fd != new:
         task.files.closed(new)
@@ -454,12 +444,12 @@ def pipe(task: Task) -> tuple[int, int]:
     for fd in ends:
         os.set_inheritable(fd, True)
     try:
-        admit(task, ends[0])
+        limits.admit(task, ends[0])
     except Errno:
         os.close(ends[1])
         raise
     try:
-        admit(task, ends[1])
+        limits.admit(task, ends[1])
     except Errno:
         os.close(ends[0])
         raise
@@ -511,9 +501,7 @@ def fdatasync(task: Task, fd: int) -> int:
     return 0
 
 
-@table.syscall(201, "ftruncate", FD, OFFSET, support=FULL)
-def ftruncate(task: Task, fd: int, length: int) -> int:
-    """ftruncate(2); no file, or not open for writing, is EINVAL."""
+def _set_length(task: Task, fd: int, length: int) -> int:
     if length < 0:
         raise Errno(EINVAL)
     try:
@@ -524,6 +512,12 @@ def ftruncate(task: Task, fd: int, length: int) -> int:
             task.post_signal(abi.SIGXFSZ)
         raise Errno(number) from None
     return 0
+
+
+@table.syscall(201, "ftruncate", FD, OFFSET, support=FULL)
+def ftruncate(task: Task, fd: int, length: int) -> int:
+    """ftruncate(2); no file, or not open for writing, is EINVAL."""
+    return _set_length(task, fd, length)
 
 
 # --- locks ------------------------------------------------------------------------------
@@ -646,8 +640,7 @@ def _signed(argument: int) -> int:
 
 def _duplicate_from(task: Task, fd: int, command: int, argument: int) -> int:
     lowest = _signed(argument)
-    limit = task.limits.get(abi.RLIMIT_NOFILE)
-    if not 0 <= lowest < (abi.NOFILE_SOFT if limit is None else limit[0]):
+    if not 0 <= lowest < limits.descriptors(task):
         raise Errno(EINVAL)
     return _duplicate(task, fd, lowest, close_on_exec=command == abi.F_DUPFD_CLOEXEC)
 
@@ -753,7 +746,7 @@ def _set_size(task: Task, fd: int, _command: int, argument: int) -> int:
     if os.geteuid() != 0:
         raise Errno(EACCES)
     (size,) = _I64.unpack(task.memory.view(argument, 8))
-    return ftruncate(task, fd, size)
+    return _set_length(task, fd, size)
 
 
 _COMMANDS: Final[dict[int, Callable[[Task, int, int, int], int]]] = {
@@ -817,7 +810,8 @@ def _bytes_waiting(fd: int) -> int:
     found = os.fstat(fd)
     if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
         return max(0, min(found.st_size - os.lseek(fd, 0, os.SEEK_CUR), INT_MAX))
-    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    waiting: bytes = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int.from_bytes(waiting, sys.byteorder)
 
 
 @table.syscall(

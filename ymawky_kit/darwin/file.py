@@ -19,7 +19,7 @@ from functools import cache
 from typing import Final
 
 from ymawky_kit.darwin import abi, host
-from ymawky_kit.darwin.descriptor import admit, lock_whole_file, require_vnode
+from ymawky_kit.darwin.descriptor import lock_whole_file, require_vnode
 from ymawky_kit.darwin.errno import (
     EEXIST,
     EFBIG,
@@ -36,6 +36,7 @@ from ymawky_kit.darwin.errno import (
     Errno,
     from_host,
 )
+from ymawky_kit.darwin.limits import admit
 from ymawky_kit.darwin.path import directory, open_restricted, translated, without_links
 from ymawky_kit.darwin.structs import STAT, STAT64, STATFS64
 from ymawky_kit.darwin.table import (
