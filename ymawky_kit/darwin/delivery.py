@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import randbits
 from struct import Struct
@@ -106,6 +106,8 @@ class Signals:
         self._token = randbits(64)
         #: Some signal has a handler, so sleeping calls can be interrupted.
         self.armed = False
+        #: EVFILT_SIGNAL notes by signal number: (owner, what to call on every posting).
+        self._watchers: dict[int, list[tuple[object, Callable[[], None]]]] = {}
         self._saved = host_signal.SignalSet()
         self._sleep_mask = host_signal.SignalSet()
         #: Host actions as they were before the guest changed them.
@@ -127,8 +129,44 @@ class Signals:
             action.handler == abi.SIG_DFL and number in abi.SIGNALS_IGNORED
         ):
             self._pending &= ~(1 << (number - 1))
-        self.armed = any(entry.caught for entry in self.actions)
+        self._arm()
         self._apply(number)
+
+    def _arm(self) -> None:
+        self.armed = bool(self._watchers) or any(entry.caught for entry in self.actions)
+
+    def watch(self, number: int, owner: object, action: Callable[[], None]) -> None:
+        """Call `action` whenever a signal is posted, also one that is ignored or blocked.
+
+        Postings between two looks at the host's count once.  Source: psignal_internal
+        posts NOTE_SIGNAL before it looks at the disposition.
+        """
+        self._watchers.setdefault(number, []).append((owner, action))
+        self._watched(number)
+
+    def unwatch(self, number: int, owner: object) -> None:
+        """Forget the owner's action for a signal."""
+        left = [entry for entry in self._watchers.get(number, ()) if entry[0] is not owner]
+        if left:
+            self._watchers[number] = left
+        else:
+            self._watchers.pop(number, None)
+        self._watched(number)
+
+    def _watched(self, number: int) -> None:
+        self._arm()
+        if 0 < number < abi.NSIG:
+            self._apply(number)
+            self._saved.bits = self._host_mask()
+            host_signal.set_mask(self._saved)
+
+    def _host_mask(self) -> int:
+        """The guest's mask for the host, which must still see signals that are watched."""
+        mask = self.mask
+        for number in self._watchers:
+            if 0 < number < abi.NSIG:
+                mask &= ~(1 << (number - 1))
+        return host_signal.mask_to_host(mask)
 
     def _apply(self, number: int) -> None:
         """Give the host the disposition that makes it act like Darwin."""
@@ -137,9 +175,11 @@ class Signals:
             return      # SIGPIPE is always ours to make: the host's stays ignored
         action = self.actions[number]
         handler = host_signal.DEFAULT
-        if action.handler == abi.SIG_IGN or (number == abi.SIGCHLD and self.auto_reap):
+        if number == abi.SIGCHLD and self.auto_reap:
             handler = host_signal.IGNORE
-        elif action.caught:
+        elif action.handler == abi.SIG_IGN and number not in self._watchers:
+            handler = host_signal.IGNORE
+        elif action.caught or number in self._watchers:
             handler = self._cpu.counter.signal_handler or host_signal.DEFAULT
         elif number in host_signal.FAULTS:
             handler = host_signal.DEFAULT
@@ -162,7 +202,7 @@ class Signals:
         mask &= 0xFFFFFFFF & ~_UNBLOCKABLE
         if mask != self.mask:
             self.mask = mask
-            self._saved.bits = host_signal.mask_to_host(mask)
+            self._saved.bits = self._host_mask()
             host_signal.set_mask(self._saved)
         if self._pending & ~mask:
             self._words[ATTENTION] = 1
@@ -171,6 +211,8 @@ class Signals:
 
     def post(self, number: int, info: Info = _NO_INFO) -> None:
         """Send a signal to this process from inside."""
+        for _, tell in self._watchers.get(number, ()):
+            tell()
         action = self.actions[number]
         if action.handler == abi.SIG_IGN and number not in (abi.SIGKILL, abi.SIGSTOP):
             return
@@ -189,6 +231,8 @@ class Signals:
             if seen[host]:
                 seen[host] = 0
                 self._pending |= 1 << (ours - 1)
+                for _, tell in self._watchers.get(ours, ()):
+                    tell()
 
     def waiting(self) -> int:
         """All pending signals as a mask, the host's included (sigpending)."""
@@ -245,7 +289,7 @@ class Signals:
             for fd, events in wanted:
                 poller.register(fd, events)
             return poller.poll(None if timeout is None else timeout * 1000)
-        self._sleep_mask.bits = host_signal.mask_to_host(self.mask)
+        self._sleep_mask.bits = self._host_mask()
         deadline = None if timeout is None else monotonic() + timeout
         host_signal.block_all(self._saved)
         try:
@@ -270,7 +314,7 @@ class Signals:
         """
         if self.deliverable():
             raise Interrupted
-        bits = host_signal.mask_to_host(self.mask)
+        bits = self._host_mask()
         self._sleep_mask.bits = bits & ~(1 << (host_signal.TO_HOST[abi.SIGCHLD] - 1))
         host_signal.sleep_until((), None, self._sleep_mask)
         if self.deliverable():
@@ -281,7 +325,7 @@ class Signals:
         host_signal.block_all(self._saved)
 
     def let_go(self) -> None:
-        self._saved.bits = host_signal.mask_to_host(self.mask)
+        self._saved.bits = self._host_mask()
         host_signal.set_mask(self._saved)
 
     def watch_children(self) -> None:

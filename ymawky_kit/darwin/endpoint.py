@@ -22,14 +22,13 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from ymawky_kit.darwin import abi, host_socket, sockaddr
+from ymawky_kit.darwin import abi, host_socket, limits, sockaddr
 from ymawky_kit.darwin.errno import (
     EAGAIN,
     EBADF,
     ECONNRESET,
     EDESTADDRREQ,
     EINVAL,
-    EMFILE,
     ENOTCONN,
     ENOTSOCK,
     EPIPE,
@@ -150,17 +149,9 @@ def adopt(task: Task, fd: int) -> Description | None:
 
 def attach(task: Task, fd: int, state: Socket, *, no_sigpipe: bool = False) -> int:
     """Give a new host socket to the guest; raises Errno(EMFILE), closing it, over the limit."""
-    if fd >= descriptor_limit(task):
-        os.close(fd)
-        raise Errno(EMFILE)
+    limits.admit(task, fd)
     task.files.attach(fd, Description("socket", no_sigpipe, state))
     return fd
-
-
-def descriptor_limit(task: Task) -> int:
-    """The guest's soft RLIMIT_NOFILE."""
-    limit = task.limits.get(abi.RLIMIT_NOFILE)
-    return min(limit[0] if limit is not None else abi.NOFILE_SOFT, task.files.ceiling)
 
 
 def nonblocking(fd: int) -> bool:

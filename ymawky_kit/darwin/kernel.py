@@ -36,7 +36,7 @@ from ymawky_kit.emu.symbol import SymbolTable
 #: Modules that hold rows, imported once.
 ROW_MODULES: Final = (
     "process", "signal", "file", "directory", "memory_map", "clock", "sysinfo", "random",
-    "socket", "poll", "kqueue", "sendfile",
+    "socket", "sockopt", "message", "poll", "select", "kqueue", "sendfile",
 )
 
 _MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF

@@ -20,7 +20,6 @@ bsd/kern/kern_sig.c (filt_signal), bsd/kern/uipc_socket.c (filt_soread_common).
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import time
@@ -31,13 +30,12 @@ from itertools import count
 from struct import Struct
 from typing import Final
 
-from ymawky_kit.darwin import abi, endpoint, host_signal, host_socket, sockopt, structs
+from ymawky_kit.darwin import abi, endpoint, host_signal, host_socket, limits, sockopt, structs
 from ymawky_kit.darwin.endpoint import Socket
 from ymawky_kit.darwin.errno import (
     EACCES,
     EBADF,
     EINVAL,
-    EMFILE,
     ENOENT,
     ENOTSUP,
     ERANGE,
@@ -49,7 +47,7 @@ from ymawky_kit.darwin.host_socket import LINUX, POLLERR, POLLHUP, POLLIN, READ_
 from ymawky_kit.darwin.poll import idle
 from ymawky_kit.darwin.table import ADDRESS, FD, FULL, INT, PARTIAL, UINT, table
 from ymawky_kit.darwin.task import Description, Task
-from ymawky_kit.darwin.watcher import Watcher, create, high
+from ymawky_kit.darwin.watcher import Watcher, create, high, lifted
 
 _KEVENT: Final = structs.KEVENT.codec
 _KEVENT64: Final = structs.KEVENT64.codec
@@ -115,7 +113,7 @@ class Queue:
     def __init__(self, task: Task, fd: int) -> None:
         self.task = task
         self.fd = fd                            # the guest's number of the host queue
-        self.readers_host = Watcher(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, task.files.ceiling))
+        self.readers_host = Watcher(lifted(task, fd))
         self.writers_host: Watcher | None = None
         self.notes: dict[Key, Note] = {}
         self.readers: dict[int, Note] = {}      # host descriptor -> note
@@ -669,10 +667,7 @@ _FILTERS: Final[dict[int, _Filter]] = {
 @table.syscall(362, "kqueue", support=FULL)
 def kqueue(task: Task) -> int:
     """kqueue(2): the number is close-on-exec, and absent in a forked child."""
-    fd = create()
-    if fd >= endpoint.descriptor_limit(task):
-        os.close(fd)
-        raise Errno(EMFILE)
+    fd = limits.admit(task, create())
     queue = Queue(task, fd)
     task.files.attach(fd, Description("kqueue", data=queue))
     task.files.close_on_fork.add(fd)

@@ -13,7 +13,7 @@ import socket as host
 import struct
 from typing import Final
 
-from ymawky_kit.darwin import abi, endpoint, host_socket, sockaddr
+from ymawky_kit.darwin import abi, endpoint, host_socket, limits, sockaddr
 from ymawky_kit.darwin.endpoint import Buffers, Socket
 from ymawky_kit.darwin.errno import EAGAIN, EBADF, EINVAL, EISCONN, EMFILE, EMSGSIZE, Errno
 from ymawky_kit.darwin.host_socket import LINUX, MSG_DONTWAIT, MSG_NOSIGNAL, POLLIN, POLLOUT
@@ -257,7 +257,7 @@ def _rights_in(task: Task, size: int) -> list[int]:
     fds = [fd for (fd,) in struct.iter_unpack(
         "i", data[_HOST_CMSG.size:length - (length - _HOST_CMSG.size) % 4]
     )]
-    limit = endpoint.descriptor_limit(task)
+    limit = limits.descriptors(task)
     if any(fd >= limit for fd in fds):
         for fd in fds:
             os.close(fd)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from ymawky_kit.darwin import abi, endpoint
+from ymawky_kit.darwin import abi, limits
 from ymawky_kit.darwin.endpoint import Socket
 from ymawky_kit.darwin.errno import EINVAL, Errno
 from ymawky_kit.darwin.host_socket import (
@@ -135,7 +135,7 @@ def _wait_time(milliseconds: int) -> float | None:
                     "reports its descriptors' events, not its timers")
 def poll(task: Task, address: int, count: int, milliseconds: int) -> int:
     """poll(2): always EINTR on a caught signal; POLLHUP at the peer's FIN."""
-    limit = endpoint.descriptor_limit(task)
+    limit = limits.descriptors(task)
     if count > abi.OPEN_MAX or (
         count > limit and (os.geteuid() != 0 or count > abi.FD_SETSIZE)
     ):

@@ -11,7 +11,7 @@ import struct
 from time import monotonic
 from typing import Final
 
-from ymawky_kit.darwin import abi, endpoint, host_socket
+from ymawky_kit.darwin import abi, host_socket, limits
 from ymawky_kit.darwin.errno import EBADF, EINVAL, Errno
 from ymawky_kit.darwin.host_socket import POLLIN, POLLOUT, POLLPRI, POLLRDHUP
 from ymawky_kit.darwin.poll import classify, watch
@@ -75,7 +75,7 @@ def _select(
     if count < 0:
         raise Errno(EINVAL)
     memory = task.memory
-    count = min(count, endpoint.descriptor_limit(task))
+    count = min(count, limits.descriptors(task))
     size = (count + 31) // 32 * 4
     asked = [_bits(memory.read(at, size), count) if at else [] for at in sets]
     numbers: dict[int, int] = {}        # guest descriptor -> host's

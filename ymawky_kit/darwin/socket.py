@@ -26,6 +26,7 @@ from ymawky_kit.darwin.errno import (
     EINTR,
     EINVAL,
     EISCONN,
+    EMFILE,
     ENOTCONN,
     EOPNOTSUPP,
     EPERM,
@@ -37,6 +38,7 @@ from ymawky_kit.darwin.errno import (
 from ymawky_kit.darwin.host_socket import LINUX, POLLIN, POLLOUT, check
 from ymawky_kit.darwin.table import ADDRESS, ENUM, FD, FULL, INT, PARTIAL, RESTART, UINT, table
 from ymawky_kit.darwin.task import Interrupted, Task
+from ymawky_kit.darwin.watcher import roomy
 
 #: How long a host accept may sleep when another process took the connection that
 #: poll had seen, in microseconds.  Only then does it sleep at all.
@@ -171,10 +173,12 @@ def accept(task: Task, fd: int, address: int, length_at: int) -> int:
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     if flags & os.O_NONBLOCK:
         new = _accept(fd, nonblocking=True)
-        if new < 0:
-            raise Errno(-new)
     else:
         new = _sleep_and_accept(task, fd, listener)
+    if new < 0:
+        if -new == EMFILE:
+            _drop_connection(task, fd)
+        raise Errno(-new)
     if LINUX and listener.guarded:
         host_socket.check(host_socket.set_option(
             new, host.SOL_SOCKET, host.SO_RCVTIMEO, _TIMEVAL.pack(0, 0), 16
@@ -204,7 +208,7 @@ def _accept(fd: int, *, nonblocking: bool) -> int:
 
 
 def _sleep_and_accept(task: Task, fd: int, listener: Socket) -> int:
-    """accept on a blocking listener, never deaf to signals.
+    """accept on a blocking listener, never deaf to signals; -errno on failure.
 
     poll may promise a connection that another process then takes.  So that the
     host's accept does not sleep on, a listener of a guest with signal handlers
@@ -219,12 +223,18 @@ def _sleep_and_accept(task: Task, fd: int, listener: Socket) -> int:
                 listener.guarded = True
             task.block(fd, POLLIN, always=True)
         new = _accept(fd, nonblocking=False)
-        if new >= 0:
-            return new
-        if -new not in (EAGAIN, EINTR):
-            raise Errno(-new)
         if -new == EINTR:
             task.check_interrupt()
+        elif -new != EAGAIN:
+            return new
+
+
+def _drop_connection(task: Task, fd: int) -> None:
+    """No number is free: Darwin has taken the connection off the queue, and closes it."""
+    with roomy(task):
+        new = _accept(fd, nonblocking=True)
+    if new >= 0:
+        os.close(new)
 
 
 @table.syscall(98, "connect", FD, ADDRESS, UINT, support=FULL, nocancel=409)

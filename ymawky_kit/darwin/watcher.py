@@ -10,22 +10,52 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import resource
 import select
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from ymawky_kit.darwin.errno import Errno
 from ymawky_kit.darwin.host_socket import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, failure
 from ymawky_kit.darwin.task import Task
 
+#: How many descriptors above the ceiling the emulator may want.
+_OWN: Final = 1024
+
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextmanager
+def roomy(task: Task) -> Iterator[None]:
+    """While this lasts the host lets the emulator go beyond the guest's descriptor limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = task.files.ceiling + _OWN
+    if soft >= wanted or soft == resource.RLIM_INFINITY:
+        yield
+        return
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def lifted(task: Task, fd: int) -> int:
+    """A second number of an open file, where the guest has none; close-on-exec."""
+    with roomy(task):
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, task.files.ceiling)
 
 
 def high(task: Task, fd: int) -> int:
     """Move a descriptor to where the guest has none; close-on-exec."""
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, task.files.ceiling)
-    os.close(fd)
-    return moved
+    try:
+        return lifted(task, fd)
+    finally:
+        os.close(fd)
 
 
 if sys.platform == "linux":
