@@ -1,7 +1,8 @@
 // cat.s - copy files, or standard input, to standard output
 //
 // Gives    main
-// Needs    file_open fd_close fd_read_some fd_write_all complain
+// Needs    file_open fd_close fd_read_some fd_write_all
+//          complain errno_text
 // Memory   .bss: one buffer
 // Spec     cat(1) without options
 // Tests    tests/asm/test_first.py
@@ -85,9 +86,10 @@ Lcat_file_close:
     mov     x0, x21
 Lcat_file_report:
     mov     x21, x0
+    bl      errno_text
+    mov     x2, x0
     addr    x0, cat_name
     mov     x1, x19
-    mov     x2, x21
     bl      complain
     mov     x0, x21
     carry_set
@@ -117,9 +119,10 @@ Lcat_stdin_return:
 
 Lcat_stdin_report:
     mov     x19, x0
+    bl      errno_text
+    mov     x2, x0
     addr    x0, cat_name
     addr    x1, cat_stdin_name
-    mov     x2, x19
     bl      complain
     mov     x0, x19
     carry_set

@@ -1,9 +1,10 @@
 // file.s - files and descriptors: one function for each system call
 //
-// Gives    fd_read fd_write fd_close file_open
+// Gives    fd_read fd_write fd_close fd_stat
+//          file_open file_open_below directory_open directory_open_below
 // Needs    nothing
 // Memory   none of its own
-// Spec     read(2) write(2) close(2) open(2)
+// Spec     read(2) write(2) close(2) fstat(2) open(2)
 // Tests    tests/asm/test_file.py
 // SPDX-License-Identifier: MIT
 
@@ -61,4 +62,62 @@ func fd_close
 func file_open
     movi32  w1, O_RDONLY | O_CLOEXEC
     sys     open
+    ret
+
+// fd_stat - find out what a descriptor stands for
+//
+//   In     x0 fd   x1 buffer of STAT_SIZEOF bytes
+//   Out    C clear: x0 0
+//          C set:   x0 errno
+//   Clob   x1-x17
+//   Frame  none (leaf)
+//
+//   x16 the number of the call
+func fd_stat
+    sys     fstat64
+    ret
+
+// file_open_below - open a file below a directory, for reading
+//
+// A symbolic link anywhere in the path is refused, and a pipe without a writer
+// does not keep us waiting.
+//
+//   In     x0 fd of the directory   x1 path, ends with NUL
+//   Out    C clear: x0 fd
+//          C set:   x0 errno (ELOOP: a symbolic link)
+//   Clob   x1-x17
+//   Frame  none (leaf)
+//
+//   x2 flags   x16 the number of the call
+func file_open_below
+    movi32  w2, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW_ANY
+    sys     openat
+    ret
+
+// directory_open - open a directory by its path
+//
+//   In     x0 path, ends with NUL
+//   Out    C clear: x0 fd
+//          C set:   x0 errno (ENOTDIR: something else)
+//   Clob   x1-x17
+//   Frame  none (leaf)
+//
+//   x1 flags   x16 the number of the call
+func directory_open
+    movi32  w1, O_RDONLY | O_DIRECTORY | O_CLOEXEC
+    sys     open
+    ret
+
+// directory_open_below - open a directory below another
+//
+//   In     x0 fd of the directory   x1 path, ends with NUL
+//   Out    C clear: x0 fd
+//          C set:   x0 errno (ELOOP: a symbolic link, ENOTDIR: something else)
+//   Clob   x1-x17
+//   Frame  none (leaf)
+//
+//   x2 flags   x16 the number of the call
+func directory_open_below
+    movi32  w2, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW_ANY
+    sys     openat
     ret

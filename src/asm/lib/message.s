@@ -1,10 +1,10 @@
-// complain.s - say on standard error what went wrong
+// message.s - lines for people: what is going on, and what went wrong
 //
-// Gives    complain errno_text
+// Gives    text_write complain errno_text
 // Needs    fd_write_all text_length
 // Memory   none of its own
 // Spec     strerror(3), perror(3)
-// Tests    tests/asm/test_complain.py
+// Tests    tests/asm/test_message.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -12,12 +12,12 @@
 
 // complain - write "program: subject: reason" as a line to standard error
 //
-//   In     x0 program   x1 subject   x2 errno; both texts end with NUL
-//   Out    x0 0, C clear; a line that cannot be written is lost
-//   Clob   x1-x17
+//   In     x0 program   x1 subject   x2 reason; all end with NUL
+//   Out    nothing; a line that cannot be written is lost
+//   Clob   x0-x17
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 subject   x20 errno
+//   x19 subject   x20 reason
 func complain
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
@@ -25,54 +25,71 @@ func complain
     mov     x19, x1
     mov     x20, x2
 
+    mov     x1, x0
     bl      complain_text
-    addr    x0, complain_colon
+    addr    x1, complain_colon
     bl      complain_text
-    mov     x0, x19
+    mov     x1, x19
     bl      complain_text
-    addr    x0, complain_colon
+    addr    x1, complain_colon
     bl      complain_text
-    mov     x0, x20
-    bl      errno_text
+    mov     x1, x20
     bl      complain_text
-    addr    x0, complain_newline
+    addr    x1, complain_newline
     bl      complain_text
 
-    mov     x0, #0
-    carry_clear
     ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
 // complain_text - write a text to standard error
 //
-//   In     x0 text, ends with NUL
+//   In     x1 text, ends with NUL
 //   Out    C clear: x0 0
 //          C set:   x0 errno
 //   Clob   x1-x17
-//   Frame  32: x29 x30, x19
+//   Frame  16: x29 x30
 //
-//   x19 text
+//   x0 fd   x1 text
 func complain_text
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    mov     x0, #2
+    bl      text_write
+    ldp     x29, x30, [sp], #16
+    ret
+
+// text_write - write a text that ends with NUL
+//
+//   In     x0 fd   x1 text
+//   Out    C clear: x0 0
+//          C set:   x0 errno
+//   Clob   x1-x17
+//   Frame  32: x29 x30, x19 x20
+//
+//   x19 fd   x20 text
+func text_write
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
-    str     x19, [sp, #16]
+    stp     x19, x20, [sp, #16]
     mov     x19, x0
+    mov     x20, x1
 
+    mov     x0, x20
     bl      text_length
     mov     x2, x0
-    mov     x1, x19
-    mov     x0, #2                  // standard error
+    mov     x1, x20
+    mov     x0, x19
     bl      fd_write_all
 
-    ldr     x19, [sp, #16]
+    ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
 // errno_text - the words for an error number
 //
 //   In     x0 errno
-//   Out    x0 text, ends with NUL, C clear
+//   Out    x0 text, ends with NUL
 //   Clob   x1-x3
 //   Frame  none (leaf)
 //
@@ -88,7 +105,6 @@ Lerrno_text_found:
     ldrsh   x3, [x1, #-2]
     addr    x0, errno_rows
     add     x0, x0, x3
-    carry_clear
     ret
 
 rodata

@@ -1,0 +1,137 @@
+// path.s - from the path of a URL to a path below the root
+//
+// Gives    path_resolve (slot: path)
+// Needs    hex_pair
+// Memory   none of its own
+// Spec     RFC 3986 2.1 (percent-encoding), 5.2.4 (dot segments)
+// Tests    tests/asm/test_path.py
+// SPDX-License-Identifier: MIT
+
+.include "abi.inc"
+.include "macros.inc"
+
+// path_resolve - decode a path, once, and walk its segments
+//
+// Segments are copied one behind the other, each with a slash behind it, and are
+// judged when they are complete: so %2e%2e is seen for what it is. An empty
+// segment and "." are dropped; ".." takes back the segment before it, and nothing
+// when there is none. The result begins and ends without a slash.
+//
+// Three kinds of names are treated as if they did not exist: with a slash in them
+// (%2F), those that begin with ".~" (files that are still being written), and
+// those that begin with two dots ("..namedfork" is the kernel's own).
+//
+//   In     x0 path, begins with a slash   x1 length   x2 buffer   x3 its size
+//   Out    C clear: x0 length of the result, a NUL is behind it
+//          x1 1 when the path named a directory, that is, ended with a slash
+//          C set:   x0 status 400, 404
+//   Clob   x1-x4 x9-x15
+//   Frame  16: x29 x30
+//
+//   x9 cursor   x10 end   x11 buffer   x12 cursor in it   x13 its last two bytes
+//   x14 start of the segment   x15 1 for a directory   x4 1 when a slash follows
+//   x0 byte   x1 length of the segment   x2 byte of it
+func path_resolve
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    mov     x9, x0
+    add     x10, x0, x1
+    mov     x11, x2
+    mov     x12, x2
+    add     x13, x2, x3
+    sub     x13, x13, #2            // for a slash and for the NUL
+
+Lpath_resolve_segment:
+    mov     x14, x12
+Lpath_resolve_byte:
+    cmp     x9, x10
+    mov     x4, #0
+    b.eq    Lpath_resolve_judge
+    ldrb    w0, [x9], #1
+    cmp     w0, #'/'
+    mov     x4, #1
+    b.eq    Lpath_resolve_judge
+    cmp     w0, #'%'
+    b.eq    Lpath_resolve_escape
+Lpath_resolve_decoded:
+    cmp     w0, #' '
+    b.lo    Lpath_resolve_bad       // controls, NUL among them
+    cmp     w0, #0x7f
+    b.eq    Lpath_resolve_bad
+    cmp     x12, x13
+    b.hs    Lpath_resolve_missing   // too long for any name there is
+    strb    w0, [x12], #1
+    b       Lpath_resolve_byte
+
+Lpath_resolve_escape:
+    sub     x1, x10, x9
+    cmp     x1, #2
+    b.lo    Lpath_resolve_bad
+    mov     x0, x9
+    bl      hex_pair
+    b.cs    Lpath_resolve_bad
+    add     x9, x9, #2
+    cmp     w0, #'/'
+    b.ne    Lpath_resolve_decoded
+    b       Lpath_resolve_missing
+
+Lpath_resolve_judge:
+    subs    x1, x12, x14
+    b.eq    Lpath_resolve_directory
+    ldrb    w2, [x14]
+    cmp     w2, #'.'
+    b.eq    Lpath_resolve_dot
+Lpath_resolve_keep:
+    mov     w0, #'/'
+    strb    w0, [x12], #1
+    mov     x15, #0
+    cbnz    x4, Lpath_resolve_segment
+    b       Lpath_resolve_end
+
+Lpath_resolve_dot:
+    cmp     x1, #1
+    b.eq    Lpath_resolve_drop      // "."
+    ldrb    w2, [x14, #1]
+    cmp     w2, #'~'
+    b.eq    Lpath_resolve_missing
+    cmp     w2, #'.'
+    b.ne    Lpath_resolve_keep
+    cmp     x1, #2
+    b.ne    Lpath_resolve_missing
+    cmp     x14, x11
+    b.eq    Lpath_resolve_drop      // ".." at the root
+    sub     x14, x14, #1            // over the slash of the segment before
+Lpath_resolve_up:
+    cmp     x14, x11
+    b.eq    Lpath_resolve_drop
+    ldrb    w2, [x14, #-1]
+    cmp     w2, #'/'
+    b.eq    Lpath_resolve_drop
+    sub     x14, x14, #1
+    b       Lpath_resolve_up
+Lpath_resolve_drop:
+    mov     x12, x14
+Lpath_resolve_directory:
+    mov     x15, #1
+    cbnz    x4, Lpath_resolve_segment
+
+Lpath_resolve_end:
+    subs    x0, x12, x11
+    b.eq    Lpath_resolve_root
+    sub     x0, x0, #1              // the last slash
+Lpath_resolve_root:
+    strb    wzr, [x11, x0]
+    mov     x1, x15
+    carry_clear
+Lpath_resolve_return:
+    ldp     x29, x30, [sp], #16
+    ret
+
+Lpath_resolve_bad:
+    mov     x0, #400
+    carry_set
+    b       Lpath_resolve_return
+Lpath_resolve_missing:
+    mov     x0, #404
+    carry_set
+    b       Lpath_resolve_return

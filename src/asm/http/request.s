@@ -1,0 +1,306 @@
+// request.s - the head of a request, line by line, as it arrives
+//
+// A head may come in one piece or byte by byte. Nothing is decided before a line
+// is complete, and no byte is looked at twice for its end; so both give the same
+// result, and a slow client costs no more than a fast one.
+//
+// Gives    request_parse (slot: request)
+// Needs    mem_find method_find target_parse field_take char_class
+// Memory   none of its own
+// Spec     RFC 9112 2 (message), 3 (request line), 6.3 (framing)
+// Tests    tests/asm/test_request.py
+// SPDX-License-Identifier: MIT
+
+.include "abi.inc"
+.include "macros.inc"
+.include "http.inc"
+.include "request.inc"
+
+// request_parse - read as much of a head as has arrived
+//
+//   In     x0 request, zeros at first   x1 bytes received   x2 how many
+//   Out    C clear: x0 length of the head; the request is complete
+//          C set:   x0 0, more bytes are needed; or status 400, 414, 421, 431,
+//          501, 505
+//   Clob   x1-x8 v0-v3
+//   Frame  64: x29 x30, x19 x20, x21 x22, x23
+//
+//   x19 request   x20 bytes   x21 how many   x22 start of the line
+//   x23 first byte not yet searched, later the end of the line
+func request_parse
+    stp     x29, x30, [sp, #-64]!
+    mov     x29, sp
+    stp     x19, x20, [sp, #16]
+    stp     x21, x22, [sp, #32]
+    str     x23, [sp, #48]
+    mov     x19, x0
+    mov     x20, x1
+    mov     x21, x2
+
+Lrequest_parse_line:
+    ldp     x23, x22, [x19, #REQUEST_SCAN]
+    add     x0, x20, x23
+    sub     x1, x21, x23
+    mov     w2, #'\n'
+    bl      mem_find
+    b.cs    Lrequest_parse_partly
+    add     x23, x23, x0
+    add     x23, x23, #1
+    mov     x0, x19
+    sub     x1, x23, x22
+    mov     x2, x23
+    bl      request_limit
+    b.cs    Lrequest_parse_return
+    stp     x23, x23, [x19, #REQUEST_SCAN]
+
+    sub     x2, x23, x22
+    subs    x2, x2, #2              // CR and LF are not part of the line
+    b.lo    Lrequest_parse_bad
+    add     x1, x20, x22
+    ldrb    w3, [x1, x2]
+    cmp     w3, #'\r'
+    b.ne    Lrequest_parse_bad
+    mov     x0, x19
+    bl      request_line
+    b.cs    Lrequest_parse_return
+    ldr     w3, [x19, #REQUEST_STATE]
+    cmp     w3, #STATE_DONE
+    b.ne    Lrequest_parse_line
+    mov     x0, x23
+    carry_clear
+Lrequest_parse_return:
+    ldr     x23, [sp, #48]
+    ldp     x21, x22, [sp, #32]
+    ldp     x19, x20, [sp, #16]
+    ldp     x29, x30, [sp], #64
+    ret
+
+Lrequest_parse_partly:
+    str     x21, [x19, #REQUEST_SCAN]
+    mov     x0, x19                 // the line is at least one byte longer
+    sub     x1, x21, x22
+    add     x1, x1, #1
+    add     x2, x21, #1
+    bl      request_limit
+    b.cs    Lrequest_parse_return
+    mov     x0, #0
+    carry_set
+    b       Lrequest_parse_return
+Lrequest_parse_bad:
+    mov     x0, #400
+    carry_set
+    b       Lrequest_parse_return
+
+// request_limit - is the head still as short as it has to be?
+//
+//   In     x0 request   x1 length of the line   x2 length of the head so far
+//   Out    C clear: it is
+//          C set:   x0 status 414 (request line), 431 (fields)
+//   Clob   x0 x3
+//   Frame  none (leaf)
+//
+//   x3 state
+func request_limit
+    ldr     w3, [x0, #REQUEST_STATE]
+    cmp     w3, #STATE_FIELD
+    b.eq    Lrequest_limit_fields
+    cmp     x1, #REQUEST_LINE_MAX_BYTES
+    b.hi    Lrequest_limit_line
+    carry_clear
+    ret
+Lrequest_limit_fields:
+    cmp     x2, #HEAD_MAX_BYTES
+    b.hi    Lrequest_limit_head
+    carry_clear
+    ret
+
+Lrequest_limit_line:
+    mov     x0, #414
+    carry_set
+    ret
+Lrequest_limit_head:
+    mov     x0, #431
+    carry_set
+    ret
+
+// request_line - take one complete line of the head
+//
+//   In     x0 request   x1 line   x2 its length without CR LF
+//   Out    C clear: REQUEST_STATE says what comes next
+//          C set:   x0 status 400, 421, 431, 501, 505
+//   Clob   x0-x8 v0-v3
+//   Frame  32: x29 x30, x19
+//
+//   x19 request   x1 line   x2 length   x3 state
+func request_line
+    stp     x29, x30, [sp, #-32]!
+    mov     x29, sp
+    str     x19, [sp, #16]
+    mov     x19, x0
+
+    ldr     w3, [x19, #REQUEST_STATE]
+    cmp     w3, #STATE_FIELD
+    b.eq    Lrequest_line_field
+    cbz     x2, Lrequest_line_empty
+    bl      request_start
+    mov     w3, #STATE_FIELD
+    b       Lrequest_line_return
+Lrequest_line_field:
+    cbz     x2, Lrequest_line_last
+    bl      field_take
+    mov     w3, #STATE_FIELD
+    b       Lrequest_line_return
+Lrequest_line_last:
+    bl      request_check
+    mov     w3, #STATE_DONE
+Lrequest_line_return:
+    str     w3, [x19, #REQUEST_STATE]
+    ldr     x19, [sp, #16]
+    ldp     x29, x30, [sp], #32
+    ret
+
+Lrequest_line_empty:                // one in front of the request line is skipped
+    cbnz    w3, Lrequest_line_bad
+    mov     w3, #STATE_LINE
+    carry_clear
+    b       Lrequest_line_return
+Lrequest_line_bad:
+    mov     x0, #400
+    carry_set
+    b       Lrequest_line_return
+
+// request_start - take the request line: method, target, version
+//
+// The version is always eight bytes, so the line is read from both ends.
+//
+//   In     x0 request   x1 line   x2 length in bytes
+//   Out    C clear: remembered
+//          C set:   x0 status 400, 421, 505
+//   Clob   x0-x8
+//   Frame  48: x29 x30, x19 x20, x21
+//
+//   x19 request   x20 target   x21 end of the target   x3 byte   x4 its class
+//   x5 char_class
+func request_start
+    stp     x29, x30, [sp, #-48]!
+    mov     x29, sp
+    stp     x19, x20, [sp, #16]
+    str     x21, [sp, #32]
+    mov     x19, x0
+    mov     x20, x1
+
+    subs    x2, x2, #9              // a space and the version
+    b.ls    Lrequest_start_bad
+    add     x21, x1, x2
+    ldrb    w3, [x21]
+    cmp     w3, #' '
+    b.ne    Lrequest_start_bad
+
+    addr    x5, char_class
+Lrequest_start_method:
+    cmp     x20, x21
+    b.eq    Lrequest_start_bad
+    ldrb    w3, [x20], #1
+    ldrb    w4, [x5, x3]
+    tbnz    w4, #CHAR_TOKEN, Lrequest_start_method
+    cmp     w3, #' '
+    b.ne    Lrequest_start_bad
+    mov     x0, x1
+    sub     x1, x20, x1
+    subs    x1, x1, #1
+    b.eq    Lrequest_start_bad
+    bl      method_find
+    str     w0, [x19, #REQUEST_METHOD]
+
+    add     x0, x21, #1
+    bl      version_parse
+    b.cs    Lrequest_start_return
+    str     w0, [x19, #REQUEST_VERSION]
+    mov     x0, x19
+    mov     x1, x20
+    sub     x2, x21, x20
+    bl      target_parse
+Lrequest_start_return:
+    ldr     x21, [sp, #32]
+    ldp     x19, x20, [sp, #16]
+    ldp     x29, x30, [sp], #48
+    ret
+
+Lrequest_start_bad:
+    mov     x0, #400
+    carry_set
+    b       Lrequest_start_return
+
+// version_parse - HTTP/1.0, HTTP/1.1, or something else
+//
+// A minor version above 1 promises to understand all that 1.1 does.
+//
+//   In     x0 eight bytes
+//   Out    C clear: x0 0 or 1, the minor version
+//          C set:   x0 status 400, 505
+//   Clob   x1-x3
+//   Frame  none (leaf)
+//
+//   x0 minor version   x1 text as a word   x2 what to compare with
+//   x3 major version
+func version_parse
+    ldr     x1, [x0]
+    addr    x2, version_name
+    ldr     x2, [x2]
+    eor     x2, x1, x2
+    lsr     x0, x2, #56             // what differs from "HTTP/0.0": two digits
+    lsr     x3, x2, #40
+    and     x3, x3, #0xff
+    and     x2, x2, #0xffff00ffffffffff
+    lsl     x2, x2, #8              // and nothing else may
+    cbnz    x2, Lversion_parse_bad
+    cmp     x3, #9
+    b.hi    Lversion_parse_bad
+    cmp     x0, #9
+    b.hi    Lversion_parse_bad
+    cmp     x3, #1
+    b.ne    Lversion_parse_other
+    cmp     x0, #0
+    cset    x0, ne
+    carry_clear
+    ret
+
+Lversion_parse_bad:
+    mov     x0, #400
+    carry_set
+    ret
+Lversion_parse_other:
+    mov     x0, #505
+    carry_set
+    ret
+
+// request_check - do the fields agree with each other and with the version?
+//
+//   In     x0 request
+//   Out    C clear: they do
+//          C set:   x0 status 400
+//   Clob   x0-x2
+//   Frame  none (leaf)
+//
+//   x1 flags   x2 minor version
+func request_check
+    ldr     w1, [x0, #REQUEST_FLAGS]
+    ldr     w2, [x0, #REQUEST_VERSION]
+    cbz     w2, Lrequest_check_old
+    tbz     w1, #REQUEST_HAS_HOST, Lrequest_check_bad
+    tbz     w1, #REQUEST_HAS_CODING, Lrequest_check_good
+    tbnz    w1, #REQUEST_HAS_LENGTH, Lrequest_check_bad
+Lrequest_check_good:
+    carry_clear
+    ret
+Lrequest_check_old:                 // 1.0 knows no codings
+    tbz     w1, #REQUEST_HAS_CODING, Lrequest_check_good
+Lrequest_check_bad:
+    mov     x0, #400
+    carry_set
+    ret
+
+rodata
+.p2align 3
+version_name:
+    .ascii  "HTTP/0.0"

@@ -1,0 +1,140 @@
+// status.s - status codes: their words, and which one an errno becomes
+//
+// Gives    status_text status_from_errno
+// Needs    nothing
+// Memory   none of its own
+// Spec     RFC 9110 15; RFC 6585 (431)
+// Tests    tests/asm/test_status.py
+// SPDX-License-Identifier: MIT
+
+.include "abi.inc"
+.include "macros.inc"
+
+.equ STATUS_ROW_SIZE,       10
+
+// status_text - what a status is called, and one sentence about it
+//
+//   In     x0 status
+//   Out    x0 code and name, as in "200 OK"   x1 length   x2 sentence
+//   x3 length of the sentence; those of 500 for a status not in the table
+//   Clob   x4
+//   Frame  none (leaf)
+//
+//   x0 status, later its text   x2 row   x4 status of the row, later the table
+func status_text
+    addr    x2, status_rows
+Lstatus_text_row:
+    ldrh    w4, [x2], #STATUS_ROW_SIZE
+    cmp     w4, w0
+    b.eq    Lstatus_text_found
+    cbnz    w4, Lstatus_text_row
+    mov     x0, #500
+    addr    x2, status_rows
+    b       Lstatus_text_row
+Lstatus_text_found:
+    addr    x4, status_rows
+    ldrh    w0, [x2, #2 - STATUS_ROW_SIZE]
+    ldrh    w1, [x2, #4 - STATUS_ROW_SIZE]
+    ldrh    w3, [x2, #8 - STATUS_ROW_SIZE]
+    ldrh    w2, [x2, #6 - STATUS_ROW_SIZE]
+    add     x0, x4, x0
+    add     x2, x4, x2
+    ret
+
+// status_from_errno - what to tell a client when a file could not be opened
+//
+//   In     x0 errno
+//   Out    x0 status 403, 404, 500, 503
+//   Clob   x1-x2
+//   Frame  none (leaf)
+//
+//   x0 errno, later the status   x1 row   x2 errno of the row
+func status_from_errno
+    addr    x1, errno_statuses
+Lstatus_from_errno_row:
+    ldrh    w2, [x1], #4
+    cbz     w2, Lstatus_from_errno_found    // the last row fits everything
+    cmp     w2, w0
+    b.ne    Lstatus_from_errno_row
+Lstatus_from_errno_found:
+    ldrh    w0, [x1, #-2]
+    ret
+
+rodata
+string status_200, "200 OK"
+string why_200, ""
+string status_301, "301 Moved Permanently"
+string why_301, "This address has a slash at its end."
+string status_400, "400 Bad Request"
+string why_400, "The server could not make sense of the request."
+string status_403, "403 Forbidden"
+string why_403, "This is here, but not for you to see."
+string status_404, "404 Not Found"
+string why_404, "There is nothing at this address."
+string status_405, "405 Method Not Allowed"
+string why_405, "This cannot be done to what is at this address."
+string status_408, "408 Request Timeout"
+string why_408, "The request took too long to arrive."
+string status_414, "414 URI Too Long"
+string why_414, "The address is longer than the server reads."
+string status_421, "421 Misdirected Request"
+string why_421, "This server does not speak for that address."
+string status_431, "431 Request Header Fields Too Large"
+string why_431, "The head of the request is larger than the server reads."
+string status_500, "500 Internal Server Error"
+string why_500, "Something went wrong inside the server."
+string status_501, "501 Not Implemented"
+string why_501, "The server does not know how to do that."
+string status_503, "503 Service Unavailable"
+string why_503, "The server has too much to do. Try again in a moment."
+string status_505, "505 HTTP Version Not Supported"
+string why_505, "The server speaks HTTP/1.1."
+
+// code, then distance from the table and length: of the name, of the sentence
+.p2align 1
+status_rows:
+    .short  200, status_200 - status_rows, status_200_len
+    .short  why_200 - status_rows, why_200_len
+    .short  301, status_301 - status_rows, status_301_len
+    .short  why_301 - status_rows, why_301_len
+    .short  400, status_400 - status_rows, status_400_len
+    .short  why_400 - status_rows, why_400_len
+    .short  403, status_403 - status_rows, status_403_len
+    .short  why_403 - status_rows, why_403_len
+    .short  404, status_404 - status_rows, status_404_len
+    .short  why_404 - status_rows, why_404_len
+    .short  405, status_405 - status_rows, status_405_len
+    .short  why_405 - status_rows, why_405_len
+    .short  408, status_408 - status_rows, status_408_len
+    .short  why_408 - status_rows, why_408_len
+    .short  414, status_414 - status_rows, status_414_len
+    .short  why_414 - status_rows, why_414_len
+    .short  421, status_421 - status_rows, status_421_len
+    .short  why_421 - status_rows, why_421_len
+    .short  431, status_431 - status_rows, status_431_len
+    .short  why_431 - status_rows, why_431_len
+    .short  500, status_500 - status_rows, status_500_len
+    .short  why_500 - status_rows, why_500_len
+    .short  501, status_501 - status_rows, status_501_len
+    .short  why_501 - status_rows, why_501_len
+    .short  503, status_503 - status_rows, status_503_len
+    .short  why_503 - status_rows, why_503_len
+    .short  505, status_505 - status_rows, status_505_len
+    .short  why_505 - status_rows, why_505_len
+    .short  0, 0, 0, 0, 0
+
+// errno, status
+errno_statuses:
+    .short  ENOENT, 404
+    .short  ENOTDIR, 404
+    .short  ENAMETOOLONG, 404
+    .short  EILSEQ, 404             // not a name on this volume
+    .short  EACCES, 403
+    .short  EPERM, 403
+    .short  ELOOP, 403              // a symbolic link somewhere in the path
+    .short  EOPNOTSUPP, 403         // a socket
+    .short  ENXIO, 403              // a device without a driver
+    .short  EMFILE, 503
+    .short  ENFILE, 503
+    .short  ENOMEM, 503
+    .short  0, 500

@@ -1,0 +1,158 @@
+// date.s - a moment as HTTP writes it: "Sun, 06 Nov 1994 08:49:37 GMT"
+//
+// Gives    date_format date_calendar
+// Needs    nothing
+// Memory   none of its own
+// Spec     RFC 9110 5.6.7 (IMF-fixdate); Gregorian calendar, no leap seconds
+// Tests    tests/asm/test_date.py
+// SPDX-License-Identifier: MIT
+
+.include "abi.inc"
+.include "macros.inc"
+
+.equ SECONDS_A_DAY,     86400
+.equ DAYS_IN_ERA,       146097      // an era is four hundred years
+.equ DAYS_TO_1970,      719468      // from 1 March of the year 0
+
+// date_format - write the 29 bytes of a date
+//
+//   In     x0 seconds since 1970, up to the end of 9999   x1 buffer
+//   Out    nothing
+//   Clob   x0-x10
+//   Frame  16: x29 x30
+//
+//   x0 days since 1970, later the day   x1 month   x2 year   x4 buffer
+//   x5 a number of two digits   x6 what is left over   x7 digit pairs
+//   x8 seconds of the day   x9 table of names   x10 a name, or hundred or sixty
+func date_format
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    mov     x4, x1
+    movi32  w2, SECONDS_A_DAY
+    udiv    x1, x0, x2
+    msub    x8, x1, x2, x0
+    mov     x0, x1
+
+    add     x5, x0, #4              // the first of January 1970 was a Thursday
+    mov     x6, #7
+    udiv    x1, x5, x6
+    msub    x5, x1, x6, x5
+    addr    x9, date_days
+    ldr     w10, [x9, x5, lsl #2]   // "Sun,"
+    str     w10, [x4]
+    bl      date_calendar
+
+    addr    x7, date_pairs
+    addr    x9, date_months
+    ldr     w10, [x9, x1, lsl #2]   // "Nov "
+    str     w10, [x4, #8]
+    mov     w10, #' '
+    strb    w10, [x4, #4]
+    strb    w10, [x4, #7]
+    strb    w10, [x4, #16]
+    ldrh    w5, [x7, x0, lsl #1]
+    strh    w5, [x4, #5]
+    mov     x10, #100
+    udiv    x5, x2, x10
+    msub    x6, x5, x10, x2
+    ldrh    w5, [x7, x5, lsl #1]
+    ldrh    w6, [x7, x6, lsl #1]
+    strh    w5, [x4, #12]
+    strh    w6, [x4, #14]
+
+    mov     x10, #60
+    udiv    x5, x8, x10
+    msub    x6, x5, x10, x8         // seconds
+    ldrh    w6, [x7, x6, lsl #1]
+    strh    w6, [x4, #23]
+    udiv    x8, x5, x10             // hours
+    msub    x6, x8, x10, x5         // minutes
+    ldrh    w6, [x7, x6, lsl #1]
+    strh    w6, [x4, #20]
+    ldrh    w5, [x7, x8, lsl #1]
+    strh    w5, [x4, #17]
+    mov     w10, #':'
+    strb    w10, [x4, #19]
+    strb    w10, [x4, #22]
+    ldr     w10, [x9]               // " GMT" stands where month 0 would
+    str     w10, [x4, #25]
+
+    ldp     x29, x30, [sp], #16
+    ret
+
+// date_calendar - day, month and year of a day
+//
+// A year that begins in March has its leap day at the end, so the months before
+// it never move: their lengths are 31 30 31 30 31 twice, and (153 m + 2) / 5 is
+// the number of days before month m.
+//
+//   In     x0 days since 1970, up to the end of 9999
+//   Out    x0 day, from 1   x1 month, from 1   x2 year
+//   Clob   x3 x5-x7 x9
+//   Frame  none (leaf)
+//
+//   x0 days, then day of the era   x1 scratch, then month   x2 era, then year
+//   x3 divisor   x5 year of the era   x6 day of the year   x7 scratch
+//   x9 years of the eras before
+func date_calendar
+    movi32  w1, DAYS_TO_1970
+    add     x0, x0, x1
+    movi32  w3, DAYS_IN_ERA
+    udiv    x2, x0, x3
+    msub    x0, x2, x3, x0
+    mov     x3, #400
+    mul     x9, x2, x3
+
+    // year = (day - day/1460 + day/36524 - day/146096) / 365: the leap days
+    // before it are taken out first
+    mov     x3, #1460
+    udiv    x1, x0, x3
+    sub     x5, x0, x1
+    movi32  w3, 36524
+    udiv    x1, x0, x3
+    add     x5, x5, x1
+    movi32  w3, 146096
+    udiv    x1, x0, x3
+    sub     x5, x5, x1
+    mov     x3, #365
+    udiv    x5, x5, x3
+
+    // day of the year = day - (365 year + year/4 - year/100)
+    mul     x6, x5, x3
+    add     x6, x6, x5, lsr #2
+    mov     x3, #100
+    udiv    x1, x5, x3
+    sub     x6, x6, x1
+    sub     x6, x0, x6
+
+    mov     x3, #5                  // month from March = (5 day + 2) / 153
+    mul     x1, x6, x3
+    add     x1, x1, #2
+    mov     x7, #153
+    udiv    x1, x1, x7
+    mul     x7, x1, x7
+    add     x7, x7, #2
+    udiv    x7, x7, x3
+    sub     x0, x6, x7
+    add     x0, x0, #1
+    add     x2, x9, x5
+    add     x1, x1, #3
+    cmp     x1, #12
+    b.ls    Ldate_calendar_done
+    sub     x1, x1, #12             // January and February: the next year
+    add     x2, x2, #1
+Ldate_calendar_done:
+    ret
+
+rodata
+.p2align 2
+date_days:
+    .ascii  "Sun,Mon,Tue,Wed,Thu,Fri,Sat,"
+date_months:
+    .ascii  " GMTJan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
+date_pairs:
+    .ascii  "0001020304050607080910111213141516171819"
+    .ascii  "2021222324252627282930313233343536373839"
+    .ascii  "4041424344454647484950515253545556575859"
+    .ascii  "6061626364656667686970717273747576777879"
+    .ascii  "8081828384858687888990919293949596979899"
