@@ -327,6 +327,9 @@ def _positioned(
     views: Sequence[memoryview], offset: int,
 ) -> int:
     """preadv or pwritev of the host, with Darwin's errors for what has no offset."""
+    if offset < 0:          # -1 would mean "at the offset" to the host
+        _must_be_open(fd)
+        raise Errno(EINVAL)
     try:
         return transfer(fd, views, offset)
     except OSError as error:
