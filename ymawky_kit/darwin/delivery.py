@@ -175,9 +175,8 @@ class Signals:
             return      # SIGPIPE is always ours to make: the host's stays ignored
         action = self.actions[number]
         handler = host_signal.DEFAULT
-        if number == abi.SIGCHLD and self.auto_reap:
-            handler = host_signal.IGNORE
-        elif action.handler == abi.SIG_IGN and number not in self._watchers:
+        ignored = action.handler == abi.SIG_IGN and number not in self._watchers
+        if ignored or (number == abi.SIGCHLD and self.auto_reap):
             handler = host_signal.IGNORE
         elif action.caught or number in self._watchers:
             handler = self._cpu.counter.signal_handler or host_signal.DEFAULT
@@ -377,15 +376,12 @@ class Signals:
         """Build the frame and send the processor to sa_tramp (sendsig)."""
         cpu = self._cpu
         general = cpu.load()
-        old_stack = general[processor.SP]
+        top = general[processor.SP]
         was_on_stack = self.on_stack
         if action.flags & abi.SA_ONSTACK and self.stack_enabled and not self.on_stack:
-            old_stack = self.stack[0] + self.stack[1]
+            top = self.stack[0] + self.stack[1]
             self.on_stack = True
-            top = old_stack
-        else:
-            top = old_stack
-        frame = (top - RED_ZONE - FRAME_SIZE) & -16
+        frame = (top - RED_ZONE - FRAME_SIZE) & 0xFFFF_FFFF_FFFF_FFF0
         context = frame + SIGINFO.size
         machine = context + UCONTEXT.size
 
@@ -494,7 +490,7 @@ class Signals:
                 self._apply(number)
             elif action.handler == abi.SIG_IGN:
                 self.actions[number] = Action(abi.SIG_IGN)
-        self.armed = False
+        self._arm()
         self.validate = None
         self.stack = (0, 0)
         self.on_stack = self.stack_enabled = False
