@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ymawky_kit.emu.cpu import Cpu
 
 SIGINFO: Final = Struct("<iiiiIiQQq56x")                # 104 bytes
-UCONTEXT: Final = Struct("<iI" "QQiI" "QQQ")            # 56 bytes
+UCONTEXT: Final = Struct("<iIQQiIQQQ")            # 56 bytes
 MCONTEXT_HEAD: Final = Struct("<QII")                   # far, esr, exception
 GENERAL: Final = Struct("<33QII")                       # x0-x28 fp lr sp pc cpsr
 STATUS: Final = Struct("<II")                           # fpsr, fpcr
@@ -44,6 +44,8 @@ STATUS_AT: Final = 800
 #: x1 of the trampoline: a plain handler, or one with SA_SIGINFO.
 STYLE_PLAIN: Final = 1
 STYLE_SIGINFO: Final = 30
+
+_LOOK_FOR_CHILDREN: Final = 0.02     # seconds
 
 _KEPT_FLAGS: Final = 0x7F   # SA_ONSTACK to SA_SIGINFO; the kernel forgets the rest
 _NZCV: Final = 0xF000_0000
@@ -287,7 +289,7 @@ class Signals:
             poller = select.poll()
             for fd, events in wanted:
                 poller.register(fd, events)
-            return poller.poll(None if timeout is None else timeout * 1000)
+            return poller.poll(None if timeout is None else min(timeout * 1000, abi.INT_MAX))
         self._sleep_mask.bits = self._host_mask()
         deadline = None if timeout is None else monotonic() + timeout
         host_signal.block_all(self._saved)
@@ -315,7 +317,9 @@ class Signals:
             raise Interrupted
         bits = self._host_mask()
         self._sleep_mask.bits = bits & ~(1 << (host_signal.TO_HOST[abi.SIGCHLD] - 1))
-        host_signal.sleep_until((), None, self._sleep_mask)
+        # Children that leave no zombie post no SIGCHLD: look for them now and then.
+        timeout = _LOOK_FOR_CHILDREN if self.auto_reap else None
+        host_signal.sleep_until((), timeout, self._sleep_mask)
         if self.deliverable():
             raise Interrupted
 

@@ -133,7 +133,22 @@ def bind(task: Task, fd: int, address: int, size: int) -> int:
     check(host_socket.bind(fd, there, len(there)))
     if state.family == abi.AF_UNIX:
         state.name = bytes((len(name), abi.AF_UNIX)) + name[2:]
+    elif LINUX and state.type == abi.SOCK_STREAM:
+        _leave_port(fd, state)
     return 0
+
+
+def _leave_port(fd: int, state: Socket) -> None:
+    """Let a later socket with SO_REUSEADDR have the port while ours is in TIME_WAIT.
+
+    Linux asks that of both sockets, Darwin of the later one only.  The guest goes on
+    reading its own flag.
+    """
+    key = (abi.SOL_SOCKET, abi.SO_REUSEADDR)
+    if key not in state.kept and not host_socket.option(fd, host.SOL_SOCKET, host.SO_REUSEADDR):
+        state.kept[key] = 0
+        state.changed = True
+        host_socket.set_int(fd, host.SOL_SOCKET, host.SO_REUSEADDR, 1)
 
 
 def _check_inet(name: bytes) -> None:

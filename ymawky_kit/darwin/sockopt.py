@@ -192,6 +192,9 @@ def _check_level(state: Socket, level: int) -> None:
 def _set_host(fd: int, state: Socket, key: tuple[int, int], entry: _Host, value: int) -> None:
     if entry.bit:
         value = int(value != 0)
+        if key in state.kept:       # the host's flag serves another purpose now
+            state.kept[key] = value
+            return
     elif entry.low is not None and not entry.low <= value <= _highest(key, entry):
         raise Errno(EINVAL)
     else:
