@@ -16,8 +16,8 @@ ENGINE = Cs(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN)
 #: Registers that Capstone leaves out because an alias implies them (mov, cmp, ret, …).
 SILENT = {"xzr", "wzr", "x30"}
 REGISTER = re.compile(r"\b(?:[xw](?:[12]?\d|30|zr)|w?sp)\b")
-#: Vector registers, prefetches and checksums: the book uses none of them.
-BEYOND = re.compile(r"\b[bhsdqv]\d+\b|prf|crc32")
+#: Vector registers, prefetches: the book uses none of them.
+BEYOND = re.compile(r"\b[bhsdqv]\d+\b|prf")
 
 
 def capstone(word: int) -> str | None:
@@ -62,6 +62,8 @@ def test_the_registers_of_a_card_are_capstones(form: Format) -> None:
         if BEYOND.search(text):
             continue
         card = EncodingCard(word, text)
+        if "another operation" in card.text():
+            continue
         said = {name for f in card.fields for name in REGISTER.findall(f.meaning)
                 if not f.meaning.startswith(("64-bit", "32-bit"))}
         shown = set(REGISTER.findall(text.split(" ", 1)[1] if " " in text else ""))

@@ -1,1 +1,52 @@
-"""The notebooks' workshop."""
+"""The book's notebooks: `%load_ext ymawky_kit.lab`, and what their cells call.
+
+    from ymawky_kit.lab import build, run, step
+
+Programs and functions are built from src/asm with the changes that the notebook's
+%%asm cells made.  Every result is one object with a text and an HTML form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ymawky_kit.lab.drive import call, step, trace
+    from ymawky_kit.lab.exercise import check
+    from ymawky_kit.lab.look import (
+        build,
+        card,
+        doctor,
+        dump,
+        edit,
+        encode,
+        filemap,
+        kernel_says,
+        listing,
+        module,
+        show,
+        sign,
+        symbols,
+        undo,
+    )
+    from ymawky_kit.lab.play import run, serve, watch
+
+__all__ = [
+    "build", "call", "card", "check", "doctor", "dump", "edit", "encode", "filemap", "kernel_says",
+    "listing", "load_ipython_extension", "module", "run", "serve", "show", "sign", "step",
+    "symbols", "trace", "undo", "watch",
+]
+
+_HOME = {
+    "check": "exercise", "call": "drive", "step": "drive", "trace": "drive", "run": "play",
+    "serve": "play", "watch": "play", "load_ipython_extension": "magics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Weave and the command line need none of the heavy parts: load them when asked for.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'look')}"), name)

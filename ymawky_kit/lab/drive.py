@@ -11,11 +11,12 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ymawky_kit import macho
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program, tidy
 from ymawky_kit.source import KitError
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from ymawky_kit.emu.event import SyscallEvent
     from ymawky_kit.emu.machine import Machine
     from ymawky_kit.emu.plan import Fault
+    from ymawky_kit.run import ExitStatus, Process, Runner
 
 #: What may be passed to a function: a number, or bytes whose address is passed.
 Argument = int | bytes | bytearray | str
 Plan = str | Sequence[str] | None
 
 STEP_LIMIT: Final = 600
+RUN_SECONDS: Final = 30.0
 CALL_LIMIT: Final = 10_000_000
 _FAULT: Final = re.compile(r"(?P<call>\w+)\s+(?P<nth>\d+|all)\s*:\s*"
                            r"(?:(?P<errno>E[A-Z0-9]+)|short\s+(?P<short>\d+))\s*")
@@ -84,7 +87,8 @@ def _whole(fd: int) -> bytes:
 
 
 @contextmanager
-def _streams(stdin: bytes = b"") -> Iterator[Streams]:
+def streams(stdin: bytes = b"") -> Iterator[Streams]:
+    """Three files for a program to read from and write to."""
     with ExitStack() as stack:
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
         files[0].write(stdin)
@@ -93,42 +97,49 @@ def _streams(stdin: bytes = b"") -> Iterator[Streams]:
 
 
 @contextmanager
-def _folder(files: Mapping[str, bytes] | None) -> Iterator[Path | None]:
+def _folder(files: Mapping[str, bytes] | None) -> Iterator[None]:
     """A folder of its own with these files, as current one; nothing moves without files."""
     if not files:
-        yield None
+        yield
         return
-    before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="ymawky-") as name:
-        for path, data in files.items():
-            target = Path(name) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-        os.chdir(name)
-        try:
-            yield Path(name)
-        finally:
-            os.chdir(before)
+        fill(Path(name) / "home", files)
+        with chdir(Path(name) / "home"):
+            yield
 
 
-def _boot(program: Program, args: Sequence[str], streams: Streams, plan: Plan) -> Machine:
+def boot_program(program: Program, args: Sequence[str], caught: Streams, plan: Plan,
+                 *, strict: bool = False) -> Machine:
+    """A machine before its first instruction; `strict` spoils what calls may change."""
     from ymawky_kit.darwin import boot
 
     return boot(program.data, [program.name, *args], {}, plan=parse_plan(plan), trace=True,
-                streams=streams.table())
+                streams=caught.table(), strict=strict)
 
 
-def _timeline_call(event: SyscallEvent) -> Call:
-    result = event.error or ""
+#: Calls whose result is the number of a process, which differs from run to run.
+_PROCESS_NUMBERS: Final = ("fork", "getpid", "getppid", "wait4")
+#: Addresses say nothing in a list of calls; `step` shows them.
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{9,16}\b")
+
+
+def timeline_call(event: SyscallEvent) -> Call:
+    """A traced system call as the timeline shows it."""
+    result = ""
     if event.error is not None:
         from ymawky_kit.darwin import errno
 
         result = f"{event.error} ({getattr(errno, event.error, '?')})"
     elif event.result is not None:
         result = event.text.rpartition(" = ")[2].removesuffix("  (injected)")
-    return Call(event.process, f"{event.name}({', '.join(event.arguments)})",
-                result or "does not return", failed=event.error is not None,
-                forced=event.injected, instructions=event.instructions)
+        if event.name in _PROCESS_NUMBERS and event.result > 0:
+            result = "its number" + (f", {event.second}" if event.second else "")
+    arguments = [_ADDRESS.sub("…", argument) for argument in event.arguments]
+    if event.name.startswith("open") and "O_CREAT" not in "".join(arguments):
+        arguments.pop()                 # the mode means something only for a new file
+    return Call(event.process, f"{event.name}({', '.join(arguments)})", result,
+                failed=event.error is not None, forced=event.injected,
+                instructions=event.instructions)
 
 
 # -- one function -------------------------------------------------------------------
@@ -145,8 +156,10 @@ class Called(View):
     """
 
     def __init__(self, shown: str, before: Mapping[str, int], after: Mapping[str, int],
-                 instructions: int, calls: Sequence[Call], output: bytes, errors: bytes) -> None:
+                 instructions: int, calls: Sequence[Call], output: bytes, errors: bytes,
+                 *, carries: bool = True) -> None:
         self.shown = shown
+        self.carries = carries      # whether C means something: not in a reader's own cell
         self.before = dict(before)
         self.registers = dict(after)
         self.instructions = instructions
@@ -163,12 +176,14 @@ class Called(View):
         return bool(self.registers["nzcv"] >> 29 & 1)
 
     def _rows(self) -> list[tuple[str, str]]:
-        result = f"x0 = {value(self.value)}, C {'set' if self.carry else 'clear'}"
-        if self.carry:
+        result = f"x0 = {value(self.value)}"
+        if self.carries:
+            result += f", C {'set' if self.carry else 'clear'}"
+        if self.carries and self.carry:
             from ymawky_kit.darwin import errno
 
             name = errno.name(self.value)
-            result += f": {name}" if name else ""
+            result += f": {name}" if name.startswith("E") else ""
         moved = ", ".join(f"{name} = {value(new)}" for name, new in self.registers.items()
                           if name not in ("pc", "nzcv", "x30", "x18")
                           and self.before[name] != new)
@@ -178,7 +193,8 @@ class Called(View):
         rows = [("result", result), ("cost", cost), ("changed", moved or "nothing")]
         for call in self.calls:
             forced = "   (made to happen)" if call.forced else ""
-            rows.append(("kernel", f"{call.text} = {call.result}{forced}"))
+            answer = f" = {call.result}" if call.result else ""
+            rows.append(("kernel", f"{call.text}{answer}{forced}"))
         if self.output:
             rows.append(("output", _quoted(self.output)))
         if self.errors:
@@ -230,7 +246,8 @@ class _Bench:
                 argument[:] = self.machine.memory.peek(address, len(argument))
 
 
-def _shown(function: str, arguments: Sequence[Argument]) -> str:
+def shown(function: str, arguments: Sequence[Argument]) -> str:
+    """A call as Python would write it."""
     return f"{function}({', '.join(_argument(a) for a in arguments)})"
 
 
@@ -256,24 +273,25 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
     from ymawky_kit.emu.machine import CallFault
 
     program = BENCH.build_around(function)
-    with _folder(files), _streams(stdin) as streams:
-        with _boot(program, [], streams, plan) as machine:
+    with _folder(files), streams(stdin) as caught:
+        with boot_program(program, [], caught, plan) as machine:
             bench = _Bench(machine)
             bench.place(arguments)
             try:
                 result = machine.call(function, *bench.numbers, registers=registers, limit=limit)
             except CallFault as fault:
-                raise KitError.of(f"{_shown(function, arguments)} did not return: {fault}",
+                raise KitError.of(f"{shown(function, arguments)} did not return: {fault}",
                                   hint=_hint(str(fault), limit)) from None
             bench.give_back()
-            events = [_timeline_call(event) for event in machine.events()]
-        output, errors = streams.written()
+            events = [timeline_call(event) for event in machine.events()]
+        output, errors = caught.written()
     from ymawky_kit.emu.cpu import REGISTER_NAMES
 
-    return Called(_shown(function, arguments),
+    return Called(shown(function, arguments),
                   dict(zip(REGISTER_NAMES, result.before, strict=True)),
                   dict(zip(REGISTER_NAMES, result.after, strict=True)),
-                  result.instructions, events, output, errors)
+                  result.instructions, events, output, errors,
+                  carries=bool(events) or function not in BENCH.free)
 
 
 def _hint(fault: str, limit: int) -> str | None:
@@ -295,16 +313,15 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
     """
     program = what if isinstance(what, Program) else BENCH.build_around(what)
     words = [str(a) for a in arguments] if isinstance(what, Program) else []
-    with _folder(files), _streams(stdin) as streams, \
-            _boot(program, words, streams, plan) as machine:
+    with _folder(files), streams(stdin) as caught, \
+            boot_program(program, words, caught, plan) as machine:
         bench = _Bench(machine)
         if isinstance(what, str):
             bench.place(arguments)
             _enter(machine, what, bench.numbers)
         start = machine.registers
         steps, ending = _record(machine, program, limit)
-    shown = _shown(what, arguments) if isinstance(what, str) else \
-        " ".join([program.name, *words])
+    title = shown(what, arguments) if isinstance(what, str) else " ".join([program.name, *words])
     labels = {s.address: s.name for s in program.image.symbols}
     moved = {name for taken in steps for name in taken.registers}
     given = {f"x{n}" for n in range(len(bench.numbers))}
@@ -313,7 +330,7 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
     memory = [(name, address, bytes(content.encode() if isinstance(content, str) else content))
               for name, address, content in bench.blocks]
     return Trace(steps, start=start, names=names, labels=labels,
-                 memory=[m for m in memory if len(m[2]) <= 64], title=shown, ending=ending)
+                 memory=[m for m in memory if len(m[2]) <= 64], title=title, ending=ending)
 
 
 def _enter(machine: Machine, function: str, numbers: Sequence[int]) -> None:
@@ -337,9 +354,8 @@ def _record(machine: Machine, program: Program, limit: int) -> tuple[list[Step],
             break
         note = ""
         if event.syscall is not None:
-            made = _timeline_call(event.syscall)
-            note = f"the kernel: {made.text} = {made.result}" if made.result != "does not return" \
-                else f"the kernel: {made.text}"
+            made = timeline_call(event.syscall)
+            note = f"the kernel: {made.text}" + (f" = {made.result}" if made.result else "")
             note += " (made to happen)" if made.forced else ""
         steps.append(Step(event.address, _named(event.text, names),
                           {k: v for k, v in event.changed.items() if k != "x18"},
@@ -381,15 +397,59 @@ class Traced(Timeline):
 
 def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
           files: Mapping[str, bytes] | None = None) -> Traced:
-    """Run a program of one process in the kit's Darwin and show its system calls."""
-    with _folder(files), _streams(stdin) as streams:
-        with _boot(program, args, streams, plan) as machine:
-            status = machine.run()
-            calls = [_timeline_call(event) for event in machine.events()]
-            instructions = machine.instructions
-        output, errors = streams.written()
-    return Traced(calls, title=" ".join([program.name, *args]), status=str(status),
-                  output=output, errors=errors, instructions=instructions)
+    """Run a program in the kit's Darwin and show its system calls.
+
+    `plan` makes some of them fail or do less, see `parse_plan`.  Raises
+    :class:`KitError` when it has not ended after half a minute.
+    """
+    from ymawky_kit.emu.plan import FaultPlan
+    from ymawky_kit.run import EmulatedRunner
+
+    faults = parse_plan(plan)
+    runner = EmulatedRunner(trace=True, report=False,
+                            plan=FaultPlan(faults).to_json() if faults else None)
+    with started(runner, program.data, program.name, args, files, stdin) as process:
+        status = finish(process, program.name)
+        output, errors, events = process.output, process.errors, process.trace()
+    last = {event.process: event.total for event in events}
+    return Traced([timeline_call(event) for event in events], title=" ".join([program.name, *args]),
+                  status=str(status), output=output, errors=errors,
+                  instructions=sum(last.values()))
+
+
+@contextmanager
+def started(runner: Runner, data: bytes, name: str, args: Sequence[str],
+            files: Mapping[str, bytes] | None = None, stdin: bytes = b"") -> Iterator[Process]:
+    """An executable running in a folder of its own that holds `files`.
+
+    The program sees its plain name as its path: where the folder is must not show.
+    """
+    with tempfile.TemporaryDirectory(prefix="ymawky-") as folder:
+        home = Path(folder) / "home"
+        fill(home, files or {})
+        macho.install(data, Path(folder) / name)
+        with chdir(folder):
+            process = runner.start(Path(name), args, cwd=home, env={}, stdin=stdin)
+        with process:
+            yield process
+
+
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make a folder with these files; names may hold slashes."""
+    folder.mkdir()
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def finish(process: Process, name: str) -> ExitStatus:
+    """Wait for the end; raises :class:`KitError` after half a minute."""
+    try:
+        return process.wait(RUN_SECONDS)
+    except TimeoutError:
+        raise KitError.of(f"{name} was still running after {RUN_SECONDS:g} seconds",
+                          hint="is there a loop that never ends?") from None
 
 
 class Finished(View):

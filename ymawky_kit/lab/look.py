@@ -7,25 +7,28 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from ymawky_kit import macho
+from ymawky_kit import chapters, macho
 from ymawky_kit.asm import assemble
+from ymawky_kit.doctor import Finding, State, examine
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.snippets import Module
 from ymawky_kit.lab.workbench import CELL, Program, listing_of, tidy
-from ymawky_kit.obj import Image, ObjectFile, PlacedLine
+from ymawky_kit.obj import ObjectFile, PlacedLine
 from ymawky_kit.source import KitError, Source
 from ymawky_kit.view.core import View, columns, count, esc, table, tag
 from ymawky_kit.view.encoding import EncodingCard
 from ymawky_kit.view.filemap import FileMap, Mapped, Region
 from ymawky_kit.view.listing import Dump, Listing, Mark, Row
 
-#: What the load commands of our files are called; the numbers are <mach-o/loader.h>'s.
 _CODE: Final = "__text"
 
 
-def build(name: str) -> Program:
-    """A program of the book, or of a `%%asm NAME` cell, with the reader's changes in it."""
-    return BENCH.build(name)
+def build(name: str | None = None) -> Program:
+    """A program of the book, or of a `%%asm NAME` cell, with the reader's changes in it.
+
+    Without a name: the book's newest server.
+    """
+    return BENCH.build(name if name is not None else list(chapters.load())[-1])
 
 
 def encode(text: str) -> bytes:
@@ -77,7 +80,7 @@ def _linked(program: Program, name: str | None) -> Listing:
         lines = [line for line in lines if first <= line.address < end]
     rows = []
     for line in lines:
-        data = _bytes_at(program.image, line.address, line.size)
+        data = program.bytes_at(line.address, line.size)
         text, note = tidy(line.text), ""
         if line.is_code:
             text, note = _disassembled(data, line.address, names)
@@ -94,7 +97,8 @@ def _disassembled(data: bytes, address: int, names: dict[int, str]) -> tuple[str
 
     text = disassemble(data, address)
     found = _TARGET.search(text)
-    place = names.get(int(found[1], 16), "") if found and int(found[1], 16) > 0xFFFF else ""
+    branch = text.startswith(("b", "cb", "tb"))
+    place = names.get(int(found[1], 16), "") if found and branch else ""
     return tidy(text), f"to {place}" if place else ""
 
 
@@ -104,15 +108,6 @@ def _address(program: Program, name: str) -> int:
     except KeyError:
         raise KitError.of(f"{program.name} has no symbol '{name}'",
                           hint="symbols(program) lists them") from None
-
-
-def _bytes_at(image: Image, address: int, size: int) -> bytes:
-    for segment in image.segments:
-        for section in segment.sections:
-            at = address - section.address
-            if 0 <= at < section.size:
-                return section.data[at:at + size]
-    return b""
 
 
 class Source_(View):  # noqa: N801 - `Source` is taken by the assembler's input
@@ -259,66 +254,44 @@ def kernel_says(what: Program | bytes) -> Verdict:
 
 def filemap(program: Program) -> FileMap:
     """The map of a program's file, read back from its bytes."""
-    from struct import unpack_from
-
-    data = program.data
-    ncmds, commands_size = unpack_from("<2I", data, 16)
-    found = [Region("header", 0, 32, "header", "what kind of file this is"),
-             Region("load commands", 32, commands_size, "header",
-                    f"{ncmds} orders for the kernel and dyld")]
-    segments: list[Mapped] = []
-    position = 32
-    for _ in range(ncmds):
-        command, size = unpack_from("<2I", data, position)
-        if command == 0x19:
-            name = _name(data, position + 8)
-            address, vm_size, offset, file_size = unpack_from("<4Q", data, position + 24)
-            (protection, nsects) = unpack_from("<2I", data, position + 60)
-            segments.append(Mapped(name, address, vm_size, offset, file_size, protection))
-            for n in range(nsects):
-                at = position + 72 + 80 * n
-                (section_size,) = unpack_from("<Q", data, at + 40)
-                (section_offset,) = unpack_from("<I", data, at + 48)
-                if section_offset and section_size:
-                    section = _name(data, at)
-                    kind = "code" if section == _CODE else "data"
-                    found.append(Region(section, section_offset, section_size, kind,
-                                        _SECTIONS.get(section, "")))
-        elif command in _BLOBS:
-            for field, name, note, unit in _BLOBS[command]:
-                offset, length = unpack_from("<2I", data, position + field)
-                if length:
-                    found.append(Region(name, offset, length * unit, "link", note))
-        position += size
-    return FileMap(_without_gaps(found, len(data)), segments,
-                   title=f"{program.name}: {count(len(data), 'byte')}")
+    parsed = macho.read(program.data)
+    regions = [Region(r.name, r.start, r.end - r.start, _kind(r), r.meaning)
+               for r in macho.regions(parsed)]
+    segments = [Mapped(s.name, s.address, s.vm_size, s.offset, s.file_size, s.protection)
+                for s in parsed.segments]
+    return FileMap(regions, segments, title=f"{program.name}: {count(len(program.data), 'byte')}")
 
 
-_SECTIONS: Final = {"__text": "the instructions", "__const": "text and tables that never change",
-                    "__data": "variables"}
-#: command -> (place of its offset and length fields, name, note, bytes a unit)
-_BLOBS: Final = {
-    0x80000022: [(8, "fix-ups", "pointers that dyld must move", 1)],
-    0x2: [(8, "symbols", "16 bytes each", 16), (16, "names", "of the symbols", 1)],
-    0x1D: [(8, "signature", "a SHA-256 of every page", 1)],
-    0x26: [(8, "function starts", "for debuggers", 1)],
-}
+def _kind(region: macho.Region) -> str:
+    """The colour of a region of the file."""
+    if region.is_filler:
+        return "empty"
+    if region.name.startswith("__"):
+        return "code" if region.name == _CODE else "data"
+    return "link" if region.segment == "__LINKEDIT" else "header"
 
 
-def _name(data: bytes, at: int) -> str:
-    return data[at:at + 16].split(b"\0")[0].decode("ascii", "replace")
+class Health(View):
+    """Whether this machine has all that the book needs."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.problems = [f for f in findings if f.state is State.PROBLEM]
+
+    def text(self) -> str:
+        if not self.problems:
+            return "This machine has all that the book needs."
+        lines = []
+        for finding in self.problems:
+            lines.append(f"{finding.subject}: {finding.text}")
+            if finding.mend:
+                lines.append(f"  to mend it: {finding.mend}")
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        kind = "yk-bad" if self.problems else "yk-ok"
+        return tag("div", tag("pre", esc(self.text()), class_="yk-pre"), class_=f"yk {kind}")
 
 
-def _without_gaps(regions: list[Region], size: int) -> list[Region]:
-    """The regions in order, the bytes between them as regions of their own."""
-    whole: list[Region] = []
-    at = 0
-    for region in sorted(regions, key=lambda r: r.offset):
-        if region.offset > at:
-            whole.append(Region("zeros", at, region.offset - at, "empty",
-                                "up to the next border"))
-        whole.append(region)
-        at = region.offset + region.size
-    if at < size:
-        whole.append(Region("zeros", at, size - at, "empty", "up to the next border"))
-    return whole
+def doctor() -> Health:
+    """Look for what would stop the book from running here; `ymawky doctor` says more."""
+    return Health(list(examine()))

@@ -54,9 +54,26 @@ class Program(View):
     def instructions(self) -> int:
         return sum(1 for line in self.image.lines if line.is_code)
 
+    def bytes_at(self, address: int, size: int) -> bytes:
+        """Bytes of code or data by address, as the linker left them; empty outside of both."""
+        for segment in self.image.segments:
+            for section in segment.sections:
+                at = address - section.address
+                if 0 <= at < section.size:
+                    return section.data[at:at + size]
+        return b""
+
+    def word(self, address: int) -> int:
+        """The 32 bits of the instruction at an address."""
+        return int.from_bytes(self.bytes_at(address, 4), "little")
+
     def _facts(self) -> list[tuple[str, str]]:
+        names = [made.name for made in self.objects]
+        shown = ", ".join(names)
+        if len(names) > 8:
+            shown = f"{len(names)}: {', '.join(names[:3])} … {', '.join(names[-2:])}"
         facts = [
-            ("modules", ", ".join(o.name for o in self.objects)),
+            ("modules", shown),
             ("code", count(self.instructions, "instruction")),
             ("file", count(len(self.data), "byte")),
             ("SHA-256", self.digest[:16] + "…"),
@@ -88,6 +105,8 @@ class Workbench:
     changed: dict[str, dict[str, str]] = field(default_factory=dict)
     #: name -> text of the cells that belong to no module
     free: dict[str, str] = field(default_factory=dict)
+    #: the last program made around a function, which is often called many times
+    _built: dict[tuple[object, ...], Program] = field(default_factory=dict)
 
     def take_cell(self, module: str, name: str, body: str) -> Listing:
         """Run a cell that shows a piece (or, with `name` "", a whole module)."""
@@ -146,6 +165,16 @@ class Workbench:
 
     def build_around(self, function: str) -> Program:
         """A program that holds `function` and all it needs, to call it by itself."""
+        key = (function, self._state(), _stamp())
+        if key not in self._built:
+            self._built.clear()         # an older state is not likely to come back
+            self._built[key] = self._build_around(function)
+        return self._built[key]
+
+    def _state(self) -> str:
+        return repr((self.changed, self.free))
+
+    def _build_around(self, function: str) -> Program:
         if function in self.free:
             made, _ = self._assemble_free(self.free[function])
             first = [made]
@@ -312,13 +341,19 @@ def _fragments(book: Module, pieces: dict[str, Source]) -> Iterator[Source]:
         yield Source(f"{book.name}.s", "\n" * at + "".join(lines[at:]))
 
 
-_SYMBOLS: Final[dict[str, dict[str, tuple[str, ...]]]] = {}
+def _stamp() -> tuple[tuple[str, int], ...]:
+    """Changes when a source file changes on disk."""
+    return tuple((str(path), path.stat().st_mtime_ns) for path in asm_root().rglob("*.*"))
+
+
+_SYMBOLS: Final[dict[tuple[tuple[str, int], ...], dict[str, tuple[str, ...]]]] = {}
 
 
 def _symbols() -> dict[str, tuple[str, ...]]:
     """Module -> what its header says it gives; read once, from the `Gives` lines."""
-    key = str(asm_root())
+    key = _stamp()
     if key not in _SYMBOLS:
+        _SYMBOLS.clear()
         found = {}
         for name in module_names():
             if name.endswith(".inc"):
@@ -343,6 +378,17 @@ def _needs(objects: Iterable[ObjectFile]) -> Iterator[str]:
             for relocation in section.relocations:
                 if relocation.symbol not in own:
                     yield relocation.symbol
+
+
+def _typed(text: str) -> str:
+    """The source's own text of an instruction, without its comment."""
+    return text.partition("//")[0]
+
+
+def _seen(data: bytes) -> str:
+    from ymawky_kit.emu.disassembler import disassemble
+
+    return disassemble(data, 0)
 
 
 def tidy(text: str) -> str:
@@ -406,6 +452,9 @@ def _rows(made: ObjectFile, cells: set[Source]) -> list[Row]:
             note = f"the linker fills in {waiting.symbol}"
         if section.zero_fill:
             note = f"{grouped(line.size)} zero bytes, not in the file"
-        rows.append(Row(line.offset - base, data, tidy(line.text),
+        text = line.text
+        if line.is_code and waiting is None and tidy(text) != tidy(_typed(line.span.text)):
+            text = _seen(data)          # a macro made it: show what the processor sees
+        rows.append(Row(line.offset - base, data, tidy(text),
                         label=names.get((line.section, line.offset), ""), note=note))
     return rows

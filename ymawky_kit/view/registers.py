@@ -14,10 +14,12 @@ def flags(nzcv: int) -> str:
 
 
 def value(number: int) -> str:
-    """A register's value: hexadecimal, and what it is in decimal when that helps."""
+    """A register's value: decimal when it is a small number, else hexadecimal."""
     signed = number - (1 << 64) if number >> 63 else number
+    if -10 < signed < 10:
+        return str(signed)
     if -4096 <= signed <= 65535:
-        return f"0x{number:x} ({signed})"
+        return f"{signed} (0x{number:x})"
     return f"0x{number:x}"
 
 

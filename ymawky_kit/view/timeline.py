@@ -21,7 +21,7 @@ class Call:
 
     process: int
     text: str               # write(1, "hello\n", 6)
-    result: str             # 6, or EINTR with its number
+    result: str             # 6, or EINTR with its number; "" if it never returned
     failed: bool = False
     forced: bool = False
     instructions: int | None = None
@@ -57,7 +57,7 @@ class Timeline(View):
             rows = []
             for number, call in enumerate(calls[: self.limit], 1):
                 rows.append([
-                    str(number), call.text, "=", call.result,
+                    str(number), call.text, "=" if call.result else "", call.result,
                     "(made to happen)" if call.forced else "",
                 ])
             lines.extend("  " + line for line in columns(rows, right=frozenset({0})))

@@ -22,7 +22,8 @@
 
   const number = (hex) => {
     const value = BigInt.asIntN(64, BigInt("0x" + hex));
-    return value >= -4096n && value <= 65535n ? `0x${hex} (${value})` : `0x${hex}`;
+    if (value > -10n && value < 10n) return String(value);
+    return value >= -4096n && value <= 65535n ? `${value} (0x${hex})` : `0x${hex}`;
   };
 
   class Player extends HTMLElement {
