@@ -413,12 +413,8 @@ def _optional(start: int) -> int | None:
 
 
 def _link(old_fd: int, old: bytes, new_fd: int, new: bytes, *, follow: bool) -> int:
-    source, target = directory(old_fd), directory(new_fd)
     with translated():
-        os.link(
-            old, new, src_dir_fd=_optional(source), dst_dir_fd=_optional(target),
-            follow_symlinks=follow,
-        )
+        host.link(directory(old_fd), old, directory(new_fd), new, follow=follow)
     return 0
 
 
@@ -440,10 +436,7 @@ def linkat(_task: Task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags:
 
 def _link_name(start: int, name: bytes, target: int, new: bytes) -> int:
     with without_links(target, new) as (folder, new_name):
-        os.link(
-            name, new_name, src_dir_fd=_optional(start), dst_dir_fd=_optional(folder),
-            follow_symlinks=False,
-        )
+        host.link(start, name, folder, new_name, follow=False)
     return 0
 
 

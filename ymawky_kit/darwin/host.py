@@ -348,8 +348,8 @@ def _rename_exclusive(old_directory: int, old: bytes, new_directory: int, new: b
     """A hard link never replaces; directories have none, so those are looked for first."""
     source, target = _dir_fd(old_directory), _dir_fd(new_directory)
     try:
-        os.link(old, new, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    except (PermissionError, NotImplementedError):
+        link(old_directory, old, new_directory, new, follow=False)
+    except PermissionError:
         try:
             os.stat(new, dir_fd=target, follow_symlinks=False)
         except FileNotFoundError:
@@ -361,6 +361,21 @@ def _rename_exclusive(old_directory: int, old: bytes, new_directory: int, new: b
 
 def _dir_fd(directory: int) -> int | None:
     return None if directory == AT_FDCWD else directory
+
+
+_linkat: Final = _function(
+    "linkat", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int
+)
+_AT_SYMLINK_FOLLOW: Final = 0x400 if LINUX else 0x40
+
+
+def link(
+    old_directory: int, old: bytes, new_directory: int, new: bytes, *, follow: bool
+) -> None:
+    """linkat(2); os.link does not follow a link although it says so."""
+    flags = _AT_SYMLINK_FOLLOW if follow else 0
+    if _linkat(old_directory, old, new_directory, new, flags) < 0:
+        raise _failure()
 
 
 # --- transfers that never sleep ---------------------------------------------------------
