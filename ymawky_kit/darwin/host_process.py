@@ -36,3 +36,25 @@ def _processes_of_ps() -> list[tuple[int, int, int, int]]:
     )
     rows = [line.split() for line in done.stdout.splitlines()]
     return [tuple(map(int, row)) for row in rows if len(row) == 4]  # type: ignore[misc]
+
+
+def processes_with_argument(text: str) -> list[int]:
+    """Processes whose command line holds `text`; a fork keeps it, exec does not."""
+    if not os.path.isdir("/proc/self"):
+        done = subprocess.run(
+            ["/bin/ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=False
+        )
+        lines = [line.split(None, 1) for line in done.stdout.splitlines() if text in line]
+        return [int(line[0]) for line in lines if int(line[0]) != os.getpid()]
+    found = []
+    wanted = text.encode()
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                if wanted in file.read():
+                    found.append(int(entry))
+        except OSError:
+            continue        # gone meanwhile
+    return found

@@ -19,9 +19,10 @@ from typing import Final
 from ymawky_kit.darwin import abi
 
 _NAMES: Final = (
-    "HUP INT QUIT ILL TRAP ABRT FPE KILL BUS SEGV SYS PIPE ALRM TERM URG STOP TSTP CONT CHLD "
-    "TTIN TTOU IO XCPU XFSZ VTALRM PROF WINCH INFO USR1 USR2 EMT"
-).split()
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "EMT", "FPE", "KILL", "BUS", "SEGV", "SYS",
+    "PIPE", "ALRM", "TERM", "URG", "STOP", "TSTP", "CONT", "CHLD", "TTIN", "TTOU", "IO",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "INFO", "USR1", "USR2",
+)
 
 #: Darwin number -> host number, for the signals that both have.
 TO_HOST: Final[dict[int, int]] = {

@@ -26,7 +26,7 @@ from ymawky_kit.darwin.fault import describe, signal_for
 from ymawky_kit.darwin.table import Returns, Row, table
 from ymawky_kit.darwin.task import Interrupted, ProcessEnd, Task
 from ymawky_kit.darwin.trace import TraceSink, arguments_of, preview_of
-from ymawky_kit.emu.cpu import CALL_NUMBER, CALL_NZCV, CARRY, SP, Cpu, Reason, Stop
+from ymawky_kit.emu.cpu import CALL_NUMBER, CALL_NZCV, CARRY, Cpu, Reason, Stop
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.memory import BadAddress, Memory
 from ymawky_kit.emu.native import ATTENTION, COUNT
@@ -35,8 +35,8 @@ from ymawky_kit.emu.symbol import SymbolTable
 
 #: Modules that hold rows, imported once.
 ROW_MODULES: Final = (
-    "process", "signal", "file", "directory", "memory_map", "clock", "sysinfo", "random",
-    "socket", "sockopt", "message", "poll", "select", "kqueue", "sendfile",
+    "process", "signal", "descriptor", "file", "directory", "attributes", "memory_map",
+    "clock", "sysinfo", "socket", "sockopt", "message", "poll", "select", "kqueue", "sendfile",
 )
 
 _MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
@@ -136,6 +136,7 @@ class Kernel:
                 self._restart = True
                 cpu.stop()
                 return "ERESTART"
+            cpu.stop()
             number = EINTR
         else:
             from ymawky_kit.darwin.errno import from_host
@@ -197,7 +198,8 @@ class Kernel:
         first = 1 if indirect else 0
         raw = tuple(cpu.call[first:first + len(row.kinds)])
         fault = self.plan.next(row.name, self.process) if self.plan is not None else None
-        shown, data = ((), b"")
+        shown: tuple[str, ...] = ()
+        data = b""
         looking = self.trace is not None or self.observe
         if looking:
             shown, data = arguments_of(row, self.task, raw)
@@ -399,7 +401,8 @@ def compile_entry(row: Row, task: Task, first: int) -> Callable[[], None]:
         lines.append(f"    leave((result or 0) & {_MASK64:#x}, call[1], call[{CALL_NZCV}])")
     elif row.returns is Returns.PAIR:
         lines.append(
-            f"    leave(result[0] & {_MASK64:#x}, result[1], call[{CALL_NZCV}] & {~CARRY & _MASK64:#x})"
+            f"    leave(result[0] & {_MASK64:#x}, result[1], "
+            f"call[{CALL_NZCV}] & {~CARRY & _MASK64:#x})"
         )
     elif row.returns is not Returns.KEPT:
         mask = 0xFFFFFFFF if row.returns is Returns.UINT else _MASK64

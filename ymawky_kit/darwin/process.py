@@ -6,26 +6,24 @@ Source: XNU bsd/kern/kern_fork.c, kern_exit.c, kern_exec.c, kern_sig.c, kern_pro
 from __future__ import annotations
 
 import os
-from struct import Struct
+from resource import struct_rusage
 from typing import TYPE_CHECKING
 
 from ymawky_kit.darwin import abi, host_signal
 from ymawky_kit.darwin.errno import (
+    E2BIG,
     ECHILD,
-    EFAULT,
     EINVAL,
     ENOMEM,
-    EPERM,
     ESRCH,
     ETIMEDOUT,
     Errno,
-    from_host,
 )
 from ymawky_kit.darwin.host_process import host_processes
 from ymawky_kit.darwin.program import replace_program
+from ymawky_kit.darwin.sysinfo import pack_rusage
 from ymawky_kit.darwin.table import (
     ADDRESS,
-    ENUM,
     FLAGS,
     FULL,
     INT,
@@ -39,12 +37,9 @@ from ymawky_kit.darwin.table import (
     UINT,
     table,
 )
-from ymawky_kit.darwin.task import Interrupted
 
 if TYPE_CHECKING:
     from ymawky_kit.darwin.task import Task
-
-_RUSAGE = Struct("<qixxxxqixxxx14q")
 
 
 @table.syscall(1, "exit", INT, support=FULL, returns=KEPT)
@@ -152,7 +147,7 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> int:
     return found
 
 
-def _wait(task: Task, pid: int, options: int) -> tuple[int, int, object]:
+def _wait(task: Task, pid: int, options: int) -> tuple[int, int, struct_rusage]:
     signals = task.signals
     if options & os.WNOHANG or not signals.armed:
         return _host_wait(pid, options)
@@ -170,28 +165,11 @@ def _wait(task: Task, pid: int, options: int) -> tuple[int, int, object]:
         signals.unwatch_children()
 
 
-def _host_wait(pid: int, options: int) -> tuple[int, int, object]:
+def _host_wait(pid: int, options: int) -> tuple[int, int, struct_rusage]:
     try:
         return os.wait4(pid, options)
     except ChildProcessError:
         raise Errno(ECHILD) from None
-
-
-def pack_rusage(times: object) -> bytes:
-    """struct rusage of the host as Darwin's 144 bytes."""
-    def pair(seconds: float) -> tuple[int, int]:
-        whole = int(seconds)
-        return whole, int((seconds - whole) * 1_000_000)
-
-    names = (
-        "ru_maxrss", "ru_ixrss", "ru_idrss", "ru_isrss", "ru_minflt", "ru_majflt", "ru_nswap",
-        "ru_inblock", "ru_oublock", "ru_msgsnd", "ru_msgrcv", "ru_nsignals", "ru_nvcsw",
-        "ru_nivcsw",
-    )
-    values = [int(getattr(times, name)) for name in names]
-    values[0] *= 1 if host_signal.sys.platform == "darwin" else 1024     # Darwin: bytes
-    user, system = getattr(times, "ru_utime"), getattr(times, "ru_stime")  # noqa: B009
-    return _RUSAGE.pack(*pair(user), *pair(system), *values)
 
 
 # --- signals to processes ---------------------------------------------------------------------
@@ -267,20 +245,15 @@ def _strings(task: Task, address: int) -> list[bytes]:
             return found
         text = task.memory.cstring(pointer, abi.ARG_MAX)
         if text is None or (used := used + len(text) + 9) > abi.ARG_MAX:
-            raise Errno(abi_e2big())
+            raise Errno(E2BIG)
         found.append(text)
         address += 8
-
-
-def abi_e2big() -> int:
-    from ymawky_kit.darwin.errno import E2BIG
-
-    return E2BIG
 
 
 # --- information ------------------------------------------------------------------------------
 
 _PROC_LISTPIDS = 1
+_ALL_PIDS, _OF_GROUP, _OF_USER, _OF_PARENT = 1, 2, 4, 6
 
 
 @table.syscall(336, "proc_info", INT, INT, UINT, OFFSET, ADDRESS, INT, support=PARTIAL,
@@ -293,7 +266,7 @@ def proc_info(
         raise Errno(EINVAL)
     pids = _list(kind, flavor)
     if not buffer:
-        return (len(_list(1, 0)) + 20) * 4
+        return (len(_list(_ALL_PIDS, 0)) + 20) * 4
     if size < 4:
         raise Errno(ENOMEM)
     fitting = pids[:size // 4]
@@ -302,11 +275,13 @@ def proc_info(
 
 
 def _list(kind: int, value: int) -> list[int]:
-    choose = {1: lambda _p: True, 2: lambda p: p[2] == value, 4: lambda p: p[3] == value,
-              6: lambda p: p[1] == value}.get(kind)
-    if choose is None:
+    field = {_ALL_PIDS: None, _OF_GROUP: 2, _OF_USER: 3, _OF_PARENT: 1}
+    if kind not in field:
         raise Errno(EINVAL)
-    return [process[0] for process in host_processes() if choose(process)]
+    index = field[kind]
+    return [
+        process[0] for process in host_processes() if index is None or process[index] == value
+    ]
 
 
 @table.syscall(521, "abort_with_payload", UINT, OFFSET, ADDRESS, UINT, ADDRESS, OFFSET,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin.clock import map_commpage
 from ymawky_kit.darwin.errno import E2BIG, EACCES, ENOENT, ENOEXEC, Errno, from_host
 from ymawky_kit.darwin.task import ProcessEnd
 from ymawky_kit.emu.cpu import NZCV, PC, SP, Cpu
@@ -34,7 +35,7 @@ STUB: Final = 0x1_8000_0000
 EXIT_STUB: Final = STUB
 #: brk, where functions called by `Machine.call` return to.
 RETURN_STUB: Final = STUB + 0x100
-_STUB_CODE: Final = bytes.fromhex("300080d2" "011000d4")     # mov x16, #1; svc #0x80
+_STUB_CODE: Final = bytes.fromhex("300080d2011000d4")     # mov x16, #1; svc #0x80
 _RETURN_CODE: Final = bytes.fromhex("202b20d4")              # brk #0x159
 
 _MACHO_MAGIC: Final = b"\xcf\xfa\xed\xfe"
@@ -62,6 +63,7 @@ def prepare(
 
     Raises Errno(E2BIG) when arguments and environment pass 1 MiB.
     """
+    map_commpage(memory)
     memory.map(STUB, PAGE, READ | EXECUTE, READ | EXECUTE, name="dyld", permanent=True)
     memory.poke(EXIT_STUB, _STUB_CODE)
     memory.poke(RETURN_STUB, _RETURN_CODE)
@@ -212,7 +214,7 @@ def _become(
     for action in task.on_exec:
         action()
     _close_on_exec(task)
-    memory, cpu = kernel.memory, kernel.cpu
+    memory = kernel.memory
     for region in memory.regions:
         memory.unmap(region.start, region.end - region.start)
     kernel.signals.executed()

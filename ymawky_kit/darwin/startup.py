@@ -44,19 +44,37 @@ def boot(
     Raises KitError when macOS would refuse the file.
     """
     del count
+    if plan is not None and not isinstance(plan, FaultPlan):
+        plan = FaultPlan(plan)
+    machine, kernel = assemble_machine(
+        program, argv, env, path=path, slide=slide, strict=strict, plan=plan,
+        trace=TraceSink() if trace is True else (trace or None), hold_lock=hold_lock,
+    )
+    kernel.task.files.hidden = frozenset(_open_descriptors())
+    kernel.task.files.redirected = dict(streams or {})
+    return machine
+
+
+def assemble_machine(
+    program: bytes,
+    argv: Sequence[str | bytes],
+    env: Mapping[str, str] | None,
+    *,
+    path: str | bytes | None,
+    slide: int,
+    strict: bool,
+    plan: FaultPlan | None,
+    trace: TraceSink | None,
+    hold_lock: bool,
+) -> tuple[Machine, Kernel]:
+    """`boot` without the precautions for sharing a process; the kernel too."""
     words = [word.encode() if isinstance(word, str) else word for word in argv]
     variables = [f"{name}={value}".encode() for name, value in (env or {}).items()]
     memory = Memory()
     try:
         loaded = load(memory, program, slide=slide)
         cpu = Cpu(memory, hold_lock=hold_lock)
-        if plan is not None and not isinstance(plan, FaultPlan):
-            plan = FaultPlan(plan)
-        hidden = _open_descriptors()
-        sink = TraceSink() if trace is True else (trace or None)
-        kernel = Kernel(memory, cpu, strict=strict, plan=plan, trace=sink)
-        kernel.task.files.hidden = frozenset(hidden)
-        kernel.task.files.redirected = dict(streams or {})
+        kernel = Kernel(memory, cpu, strict=strict, plan=plan, trace=trace)
         name = path if path is not None else (words[0] if words else b"program")
         start_program(
             kernel, loaded, words, variables, name.encode() if isinstance(name, str) else name
@@ -64,7 +82,7 @@ def boot(
     except BaseException:
         memory.close()
         raise
-    return Machine(memory, cpu, kernel, loaded, RETURN_STUB)
+    return Machine(memory, cpu, kernel, loaded, RETURN_STUB), kernel
 
 
 def _open_descriptors() -> list[int]:

@@ -26,6 +26,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from ymawky_kit.darwin.abi import VOCABULARIES
+from ymawky_kit.emu.memory import BadAddress
 
 if TYPE_CHECKING:
     from ymawky_kit.darwin.task import Task
@@ -100,9 +101,10 @@ def _int64(x: int) -> int:
 
 def _show_path(task: Task, x: int) -> str:
     try:
-        return quoted(task.memory.cstring(x, 1025), 256)
-    except Exception:       # a bad pointer is the handler's to report, not the trace's
+        text = task.memory.cstring(x, 1025)
+    except BadAddress:      # the handler's to report, not the trace's
         return hex(x)
+    return hex(x) if text is None else quoted(text, 256)
 
 
 def _show_dirfd(_task: Task, x: int) -> str:

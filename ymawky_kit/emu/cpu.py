@@ -127,7 +127,7 @@ class Cpu:
         threads of the host process wait.  `use_native=False` counts through Python."""
         self.memory = memory
         # The binding's object opens the engine and frees it; everything else is raw.
-        self._uc = binding.Uc(ucc.UC_ARCH_ARM64, ucc.UC_MODE_ARM, a64.UC_CPU_ARM64_MAX)
+        self._uc: Any = binding.Uc(ucc.UC_ARCH_ARM64, ucc.UC_MODE_ARM, a64.UC_CPU_ARM64_MAX)
         engine = self._uc._uch
         self._engine = engine if isinstance(engine, ctypes.c_void_p) else ctypes.c_void_p(engine)
         library = _held if hold_lock else _free

@@ -44,7 +44,8 @@ class BadAddress(Exception):
     def __init__(self, address: int, access: int) -> None:
         self.address = address
         self.access = access
-        super().__init__(f"no {'writable' if access & WRITE else 'readable'} memory at {address:#x}")
+        kind = "writable" if access & WRITE else "readable"
+        super().__init__(f"no {kind} memory at {address:#x}")
 
 
 class Pages(Protocol):

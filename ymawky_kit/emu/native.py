@@ -45,9 +45,9 @@ NO_LIMIT: Final = (1 << 63) - 1
 #   return;
 #   stop: tail-call words[STOP](uc);
 _BLOCK_X86_64: Final = bytes.fromhex(
-    "48837940007542" "4189d1" "89d0" "c1e802" "480301" "483b4108" "7731" "488901" "48897110"
-    "4c894918" "4c8b4128" "4d85c0" "741c" "482b7130" "483b7138" "7312" "48d1ee" "c1ea02"
-    "6641391430" "7305" "6641891430" "c3" "ff6120"
+    "488379400075424189d189d0c1e802480301483b4108773148890148897110"
+    "4c8949184c8b41284d85c0741c482b7130483b7138731248d1eec1ea02"
+    "664139143073056641891430c3ff6120"
 )
 _BLOCK_AARCH64: Final = bytes.fromhex(
     "692040f9c90200b54a7c0253690040f929010a8b6b0440f93f010beb08020054690000f9ec03022a613001a9"
@@ -58,10 +58,10 @@ _BLOCK_AARCH64: Final = bytes.fromhex(
 # void handler(int signal): ((u8 *) &words[SEEN])[signal] = 1; words[ATTENTION] = 1.
 # The literal behind the code is the address of words[ATTENTION].
 _SIGNAL_X86_64: Final = bytes.fromhex(
-    "488d0519000000" "488b00" "89ff" "c644380801" "48c70001000000" "c3"
+    "488d0519000000488b0089ffc64438080148c70001000000c3"
 ).ljust(32, b"\0")
 _SIGNAL_AARCH64: Final = bytes.fromhex(
-    "c9000058" "2a0080d2" "2b210091" "6a492038" "2a0100f9" "c0035fd6"
+    "c90000582a0080d22b2100916a4920382a0100f9c0035fd6"
 )
 
 _MACHINE_CODE: Final = {

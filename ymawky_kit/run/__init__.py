@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ymawky_kit.emu.exit import ExitStatus
 
 if TYPE_CHECKING:
-    from ymawky_kit.run.runner import EmulatedRunner, NativeRunner, Process, Runner
-    from ymawky_kit.run.runner import default_runner, runner
+    from ymawky_kit.run.runner import (
+        EmulatedRunner,
+        NativeRunner,
+        Process,
+        Runner,
+        default_runner,
+        runner,
+    )
     from ymawky_kit.run.tracing import trace
 
 __all__ = [

@@ -9,6 +9,7 @@ Options (all optional, before FILE):
   --strict           spoil registers at calls, check sp
   --quiet            no report when a fault kills the program
   --argv0=TEXT       what the program sees as its own name
+  --token=TEXT       nothing; a mark by which the runner finds this process's forks
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from ymawky_kit.emu.machine import Machine
 
 #: How a shell says "cannot execute" and "not found".
 CANNOT_RUN: Final = 126
@@ -37,6 +41,7 @@ class Options:
     strict: bool = False
     quiet: bool = False
     name: str | None = None
+    token: str | None = None
 
     @classmethod
     def parse(cls, words: list[str]) -> Options:
@@ -60,6 +65,8 @@ class Options:
                 options.quiet = True
             elif key == "--argv0":
                 options.name = value
+            elif key == "--token":
+                options.token = value
             else:
                 raise ValueError(f"unknown option {word}")
         raise ValueError("no program given")
@@ -79,6 +86,8 @@ class Options:
             found.append("--quiet")
         if self.name is not None:
             found.append(f"--argv0={self.name}")
+        if self.token is not None:
+            found.append(f"--token={self.token}")
         return [*found, self.program, *self.arguments]
 
 
@@ -111,15 +120,15 @@ def main(words: list[str]) -> NoReturn:
         machine.kernel.settle(machine.cpu.run())
 
 
-def _boot(options: Options, data: bytes):  # type: ignore[no-untyped-def]
-    from ymawky_kit.darwin.startup import boot
+def _boot(options: Options, data: bytes) -> Machine:
     from ymawky_kit.darwin.kernel import take_over
+    from ymawky_kit.darwin.startup import assemble_machine
     from ymawky_kit.darwin.trace import TraceSink
     from ymawky_kit.emu.plan import FaultPlan
 
     trace = TraceSink(options.trace) if options.trace is not None else None
     name = options.name if options.name is not None else options.program
-    machine = boot(
+    machine, kernel = assemble_machine(
         data,
         [os.fsencode(word) for word in (name, *options.arguments)],
         {os.fsdecode(k): os.fsdecode(v) for k, v in os.environb.items()},
@@ -130,8 +139,8 @@ def _boot(options: Options, data: bytes):  # type: ignore[no-untyped-def]
         trace=trace,
         hold_lock=True,
     )
-    machine.kernel.report = not options.quiet
-    take_over(machine.kernel, trace)
+    kernel.report = not options.quiet
+    take_over(kernel, trace)
     machine.warm()
     return machine
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import secrets
 import signal
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from ymawky_kit.source import KitError
 
 #: What the isolated interpreter runs.
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
+
+#: An option of the emulated process that means nothing to it: its forks are found by it.
+_TOKEN: Final = "--token="
 
 
 class Runner(Protocol):
@@ -64,6 +68,7 @@ class Process:
         popen: subprocess.Popen[bytes],
         stdin: bytes | None = None,
         trace_file: Path | None = None,
+        token: str | None = None,
     ) -> None:
         self._popen = popen
         self.pid = popen.pid
@@ -72,7 +77,7 @@ class Process:
         self._streams = {"output": bytearray(), "errors": bytearray()}
         self._open = 0
         self._watchdog = _watchdog(popen.pid)
-        self._finalizer = weakref.finalize(self, _end, popen, self._watchdog, trace_file)
+        self._finalizer = weakref.finalize(self, _end, popen, self._watchdog, trace_file, token)
         self._status: ExitStatus | None = None
         for name, pipe in (("output", popen.stdout), ("errors", popen.stderr)):
             if pipe is not None:
@@ -163,9 +168,11 @@ class Process:
     def stop(self, timeout: float = 5.0) -> ExitStatus:
         """SIGTERM, then SIGKILL after `timeout` seconds; its children end too."""
         if self._popen.poll() is None:
+            strays = _descendants(self.pid)
             self._popen.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout)
+            _kill(strays)
         self._finalizer()
         self._status = exit_status(self._popen.returncode)
         with self._lock:
@@ -233,16 +240,22 @@ def _watchdog(pid: int) -> subprocess.Popen[bytes]:
 
 
 def _end(
-    popen: subprocess.Popen[bytes], watchdog: subprocess.Popen[bytes], trace_file: Path | None
+    popen: subprocess.Popen[bytes],
+    watchdog: subprocess.Popen[bytes],
+    trace_file: Path | None,
+    token: str | None,
 ) -> None:
     """Kill what is left, collect it, and let the watchdog go."""
     strays = _descendants(popen.pid) if popen.poll() is None else []
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(popen.pid, signal.SIGKILL)
-    for pid in strays:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    _kill(strays)
     popen.wait()
+    if token is not None:
+        # Forked guests that left the session and lost their parent still carry the token.
+        from ymawky_kit.darwin.host_process import processes_with_argument
+
+        _kill(processes_with_argument(token))
     with contextlib.suppress(OSError, ValueError):
         if watchdog.stdin is not None:
             watchdog.stdin.write(b"done\n")
@@ -250,6 +263,12 @@ def _end(
     watchdog.wait()
     if trace_file is not None:
         trace_file.unlink(missing_ok=True)
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(root: int) -> list[int]:
@@ -295,7 +314,8 @@ def start_command(
         )
     except OSError as error:
         raise KitError.of(f"cannot start {program}: {error.strerror}") from None
-    return Process(popen, stdin if isinstance(stdin, bytes) else None, trace_file)
+    token = next((word for word in command if word.startswith(_TOKEN)), None)
+    return Process(popen, stdin if isinstance(stdin, bytes) else None, trace_file, token)
 
 
 class NativeRunner:
@@ -353,6 +373,7 @@ class EmulatedRunner:
             str(program.resolve()), list(args), slide=self.slide, strict=self.strict,
             plan=self.plan, quiet=not self.report, name=str(program),
             trace=str(trace_file) if trace_file is not None else None,
+            token=secrets.token_hex(8),
         )
         places = os.pathsep.join(_import_places())
         return [sys.executable, "-I", "-S", str(_LAUNCH), places, *options.words()]

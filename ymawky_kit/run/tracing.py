@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.exit import ExitStatus
-from ymawky_kit.run.runner import EmulatedRunner, start_command
+from ymawky_kit.run.runner import EmulatedRunner, Process, start_command
 
 _LOOK_EVERY = 0.02
 
@@ -23,11 +23,13 @@ def trace(
     env: Mapping[str, str] | None = None,
     inherit: bool = True,
     on_event: Callable[[SyscallEvent], None],
+    on_start: Callable[[Process], None] | None = None,
     timeout: float | None = None,
     runner: EmulatedRunner | None = None,
 ) -> ExitStatus:
     """Run a program under the emulator and hand over each call as it returns.
 
+    `on_start` gets the process before anything else, to signal it, say.
     `inherit` leaves the standard streams to the program.  Raises TimeoutError after
     `timeout` seconds, when the program has been ended.
     """
@@ -40,6 +42,8 @@ def trace(
         command = chosen.command(program, args, trace_file=path)
         with start_command(command, program, cwd=cwd, env=env, capture=not inherit) as process, \
                 path.open("rb") as file:
+            if on_start is not None:
+                on_start(process)
             rest = b""
             while True:
                 status = process.status
