@@ -7,9 +7,11 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.darwin_guest import NOWHERE, Guest, later, reset, wait_until
+
 from ymawky_kit.darwin import abi
 from ymawky_kit.darwin.delivery import Action
 from ymawky_kit.darwin.task import Interrupted
@@ -53,13 +55,13 @@ def test_a_closed_descriptor_is_nval(guest: Guest) -> None:
     assert (2, [NVAL, OUT]) == poll(guest, (9999, IN), (first, IN | OUT), timeout=-1)
 
 
-def test_a_directory_has_no_filter(guest: Guest, tmp_path: os.PathLike[str]) -> None:
+def test_a_directory_has_no_filter(guest: Guest, tmp_path: Path) -> None:
     fd = guest.opened(os.open(tmp_path, os.O_RDONLY))
     assert (1, [NVAL]) == poll(guest, (fd, IN))
 
 
-def test_a_regular_file_is_always_ready(guest: Guest, tmp_path: os.PathLike[str]) -> None:
-    fd = guest.opened(os.open(os.path.join(tmp_path, "f"), os.O_RDWR | os.O_CREAT))
+def test_a_regular_file_is_always_ready(guest: Guest, tmp_path: Path) -> None:
+    fd = guest.opened(os.open(tmp_path / "f", os.O_RDWR | os.O_CREAT))
     assert (1, [IN | OUT]) == poll(guest, (fd, IN | OUT), timeout=-1)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.darwin_guest import NOWHERE, Guest, later, timespec, timeval, wait_until
+
 from ymawky_kit.darwin import abi
 from ymawky_kit.darwin.delivery import Action
 from ymawky_kit.darwin.task import Interrupted

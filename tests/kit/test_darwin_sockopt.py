@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.darwin_guest import NOWHERE, Guest, inet, reset, timeval, wait_until
+
 from ymawky_kit.darwin import abi
 
 SOL, TCP, IP, IP6 = abi.SOL_SOCKET, abi.IPPROTO_TCP, abi.IPPROTO_IP, abi.IPPROTO_IPV6

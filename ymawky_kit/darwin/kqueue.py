@@ -323,17 +323,17 @@ class Queue:
                     if child is not None:
                         self._child_ended(child)
             if self.active and len(found) < room:
-                self._collect_software(found, room)
+                self._collect_software(found, room, again=True)
         return found
 
-    def _collect_software(self, found: list[Event], room: int) -> None:
-        # A level user note stays active: look at each note once a call.
+    def _collect_software(self, found: list[Event], room: int, *, again: bool = False) -> None:
+        # A level user note stays active: it is for the first look of a call only.
         for _ in range(len(self.active)):
             if len(found) >= room:
                 return
             note = self.active.popleft()
             note.active = False
-            if note.disabled:
+            if note.disabled or (again and note.filter == abi.EVFILT_USER):
                 self.activate(note)
                 continue
             _FILTERS[note.filter].process(self, note, found)
@@ -372,7 +372,7 @@ class Queue:
         elif state.listening:
             data = host_socket.tcp_info(note.handle)[1] or 1
         else:
-            if idle(state, events):
+            if idle(state, note.handle, events):
                 self._park(note)
                 return
             data = sockopt.queued(note.handle, host_socket.FIONREAD)
@@ -396,7 +396,7 @@ class Queue:
                 note.flags |= abi.EV_EOF
             data = 0 if note.flags & abi.EV_EOF else abi.PIPE_BUF
         else:
-            if idle(state, events):
+            if idle(state, note.handle, events):
                 self._park(note)
                 return
             size = state.send_size or endpoint.SEND_SIZE

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from ymawky_kit.darwin import abi, limits
+from ymawky_kit.darwin import abi, host_socket, limits
 from ymawky_kit.darwin.endpoint import Socket
 from ymawky_kit.darwin.errno import EINVAL, Errno
 from ymawky_kit.darwin.host_socket import (
@@ -70,7 +70,7 @@ def classify(task: Task, fd: int, events: int) -> Ready:
             urgent=bool(events & POLLPRI),
             write=bool(events & (POLLOUT | POLLERR)), write_end=bool(events & POLLERR),
         )
-    if idle(state, events):
+    if idle(state, fd, events):
         return Ready()
     end = bool(events & READ_END) or state.read_shut or state.dead
     lost = bool(events & POLLHUP) or state.write_shut or state.dead
@@ -81,12 +81,15 @@ def classify(task: Task, fd: int, events: int) -> Ready:
     )
 
 
-def idle(state: Socket, events: int) -> bool:
-    """A stream that never connected: Linux shows POLLHUP, Darwin nothing."""
+def idle(state: Socket, fd: int, events: int) -> bool:
+    """A stream that never connected: Linux shows POLLHUP, Darwin nothing.
+
+    A connection that is gone shows POLLHUP too, and POLLRDHUP if it is asked for.
+    """
     return (
-        LINUX and state.type == abi.SOCK_STREAM and not state.listening and not state.dead
-        and bool(events & POLLHUP) and not events & (POLLRDHUP | POLLERR | POLLIN)
-        and not state.read_shut and not state.write_shut
+        LINUX and bool(events & POLLHUP) and not events & (POLLRDHUP | POLLERR | POLLIN)
+        and state.type == abi.SOCK_STREAM and not state.listening and not state.dead
+        and not host_socket.ready(fd, POLLRDHUP) & POLLRDHUP
     )
 
 
