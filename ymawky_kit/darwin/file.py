@@ -38,7 +38,7 @@ from ymawky_kit.darwin.errno import (
 )
 from ymawky_kit.darwin.limits import admit
 from ymawky_kit.darwin.path import directory, open_restricted, translated, without_links
-from ymawky_kit.darwin.structs import STAT, STAT64, STATFS64
+from ymawky_kit.darwin.structs import STAT, STATFS64
 from ymawky_kit.darwin.table import (
     ADDRESS,
     DIRFD,
@@ -234,10 +234,10 @@ def open_dprotected_np(
 
 def _stat64(task: Task, start: int, path: bytes, address: int, *, follow: bool = True) -> int:
     try:
-        found = host.status(start, path, follow=follow)
+        data = host.stat64(start, path, follow)
     except OSError as error:
         raise Errno(from_host(error.errno)) from None
-    task.memory.write(address, STAT64.codec.pack(*found, 0, 0, 0, b""))
+    task.memory.write(address, data)
     return 0
 
 
@@ -444,7 +444,7 @@ def _link_name(start: int, name: bytes, target: int, new: bytes) -> int:
 def symlink(_task: Task, target: bytes, name: bytes) -> int:
     """symlink(2)."""
     with translated():
-        os.symlink(target, name)    # noqa: PTH211 - bytes
+        os.symlink(target, name)
     return 0
 
 
@@ -708,7 +708,7 @@ def _mount_point(path: str) -> str:
     path = os.path.realpath(path)
     device = os.lstat(path).st_dev
     while path != "/":
-        above = os.path.dirname(path)   # noqa: PTH120 - a walk over strings
+        above = os.path.dirname(path)
         if os.lstat(above).st_dev != device:
             break
         path = above

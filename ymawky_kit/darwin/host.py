@@ -19,6 +19,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from ymawky_kit.darwin import abi
+from ymawky_kit.darwin.structs import STAT64
 
 LINUX: Final = sys.platform.startswith("linux")
 MACOS: Final = sys.platform == "darwin"
@@ -232,10 +233,8 @@ _STATX_MASK: Final = 0x0FFF     # basic fields and the time of birth
 _STATX_BTIME: Final = 0x0800
 _AT_EMPTY_PATH: Final = 0x1000
 
-_statx: Final = (
-    _function("statx", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)
-    if LINUX else None
-)
+#: Without argument types the call takes half as long; every argument is an int or bytes.
+_statx: Final = getattr(_libc, "statx", None) if LINUX else None
 _statx_buffer: Final = ctypes.create_string_buffer(_STATX_SIZE)
 _statx_view: Final = memoryview(_statx_buffer).cast("B")
 if _statx is None:
@@ -247,18 +246,25 @@ def device_number(major: int, minor: int) -> int:
     return (major & 0xFF) << 24 | minor & 0xFFFFFF
 
 
-def status(directory: int, path: bytes, *, follow: bool = True) -> Status:
-    """fstatat(2); an empty path means `directory` itself, whatever kind of file it is."""
+def _ask_statx(directory: int, path: bytes, follow: bool) -> bool:
+    """Fill `_statx_buffer`; False when this kernel has no statx. Raises OSError."""
     if absent.statx:
-        return _status_portable(directory, path, follow)
+        return False
     flags = (0 if path else _AT_EMPTY_PATH) | (0 if follow else AT_SYMLINK_NOFOLLOW)
     assert _statx is not None
     if _statx(directory, path, flags, _STATX_MASK, _statx_buffer) < 0:
         number = ctypes.get_errno()
-        if number == errno.ENOSYS:
-            absent.statx = True
-            return _status_portable(directory, path, follow)
-        raise OSError(number, os.strerror(number))
+        if number != errno.ENOSYS:
+            raise OSError(number, os.strerror(number))
+        absent.statx = True
+        return False
+    return True
+
+
+def status(directory: int, path: bytes, *, follow: bool = True) -> Status:
+    """fstatat(2); an empty path means `directory` itself, whatever kind of file it is."""
+    if not _ask_statx(directory, path, follow):
+        return _status_portable(directory, path, follow)
     (
         mask, block_size, _, links, uid, gid, mode, inode, size, blocks, _,
         accessed, accessed_ns, born, born_ns, changed, changed_ns, modified, modified_ns,
@@ -267,11 +273,33 @@ def status(directory: int, path: bytes, *, follow: bool = True) -> Status:
     if not mask & _STATX_BTIME:
         born, born_ns = min((modified, modified_ns), (changed, changed_ns))
     return Status(
-        dev_major << 24 & 0xFF000000 | dev_minor & 0xFFFFFF, mode,
-        links if links < 0x10000 else 0xFFFF, inode, uid, gid,
-        rdev_major << 24 & 0xFF000000 | rdev_minor & 0xFFFFFF,
+        device_number(dev_major, dev_minor), mode, min(links, 0xFFFF), inode, uid, gid,
+        device_number(rdev_major, rdev_minor),
         accessed, accessed_ns, modified, modified_ns, changed, changed_ns, born, born_ns,
         size, blocks, block_size,
+    )
+
+
+#: statx in the pieces that stat64 has too: times, owners and sizes are laid out alike.
+_STATX_PIECES: Final = Struct("<I4s8xI8sH2x8s16s8x16s16s16s16sIIII")
+_STAT64_PIECES: Final = Struct("<IHH8s8sI4x16s16s16s16s16s4s28x")
+
+
+def stat64(directory: int, path: bytes, follow: bool = True) -> bytes:
+    """`status` as Darwin's struct stat64, 144 bytes, in half the time."""
+    if not _ask_statx(directory, path, follow):
+        return STAT64.codec.pack(*_status_portable(directory, path, follow), 0, 0, 0, b"")
+    (
+        mask, block_size, links, owners, mode, inode, sizes, accessed, born, changed, modified,
+        rdev_major, rdev_minor, dev_major, dev_minor,
+    ) = _STATX_PIECES.unpack_from(_statx_view)
+    if not mask & _STATX_BTIME:
+        return STAT64.codec.pack(*status(directory, path, follow=follow), 0, 0, 0, b"")
+    return _STAT64_PIECES.pack(
+        dev_major << 24 & 0xFF000000 | dev_minor & 0xFFFFFF, mode,
+        links if links < 0x10000 else 0xFFFF, inode, owners,
+        rdev_major << 24 & 0xFF000000 | rdev_minor & 0xFFFFFF,
+        accessed, modified, changed, born, sizes, block_size,
     )
 
 
@@ -501,7 +529,7 @@ def descriptor_path(fd: int) -> bytes:
         return fcntl.fcntl(fd, abi.F_GETPATH, bytes(abi.PATH_MAX)).partition(b"\0")[0]
     for folder in ("/proc/self/fd", "/dev/fd"):
         try:
-            found = os.readlink(os.fsencode(f"{folder}/{fd}"))  # noqa: PTH115 - bytes
+            found = os.readlink(os.fsencode(f"{folder}/{fd}"))
         except OSError:
             continue
         if found.startswith(b"/") and not found.endswith(b" (deleted)"):
