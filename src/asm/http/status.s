@@ -10,7 +10,7 @@
 .include "abi.inc"
 .include "macros.inc"
 
-.equ STATUS_ROW_SIZE,       10
+.equ STATUS_ROW_SIZE,       16
 
 // status_text - what a status is called, and one sentence about it
 //
@@ -33,10 +33,10 @@ Lstatus_text_row:
     b       Lstatus_text_row
 Lstatus_text_found:
     addr    x4, status_rows
-    ldrh    w0, [x2, #2 - STATUS_ROW_SIZE]
-    ldrh    w1, [x2, #4 - STATUS_ROW_SIZE]
-    ldrh    w3, [x2, #8 - STATUS_ROW_SIZE]
-    ldrh    w2, [x2, #6 - STATUS_ROW_SIZE]
+    ldrh    w1, [x2, #2 - STATUS_ROW_SIZE]
+    ldrh    w3, [x2, #4 - STATUS_ROW_SIZE]
+    ldrsw   x0, [x2, #8 - STATUS_ROW_SIZE]
+    ldrsw   x2, [x2, #12 - STATUS_ROW_SIZE]
     add     x0, x4, x0
     add     x2, x4, x2
     ret
@@ -90,38 +90,39 @@ string why_503, "The server has too much to do. Try again in a moment."
 string status_505, "505 HTTP Version Not Supported"
 string why_505, "The server speaks HTTP/1.1."
 
-// code, then distance from the table and length: of the name, of the sentence
-.p2align 1
+// code, length of the name, length of the sentence; distances from the table
+.p2align 2
 status_rows:
-    .short  200, status_200 - status_rows, status_200_len
-    .short  why_200 - status_rows, why_200_len
-    .short  301, status_301 - status_rows, status_301_len
-    .short  why_301 - status_rows, why_301_len
-    .short  400, status_400 - status_rows, status_400_len
-    .short  why_400 - status_rows, why_400_len
-    .short  403, status_403 - status_rows, status_403_len
-    .short  why_403 - status_rows, why_403_len
-    .short  404, status_404 - status_rows, status_404_len
-    .short  why_404 - status_rows, why_404_len
-    .short  405, status_405 - status_rows, status_405_len
-    .short  why_405 - status_rows, why_405_len
-    .short  408, status_408 - status_rows, status_408_len
-    .short  why_408 - status_rows, why_408_len
-    .short  414, status_414 - status_rows, status_414_len
-    .short  why_414 - status_rows, why_414_len
-    .short  421, status_421 - status_rows, status_421_len
-    .short  why_421 - status_rows, why_421_len
-    .short  431, status_431 - status_rows, status_431_len
-    .short  why_431 - status_rows, why_431_len
-    .short  500, status_500 - status_rows, status_500_len
-    .short  why_500 - status_rows, why_500_len
-    .short  501, status_501 - status_rows, status_501_len
-    .short  why_501 - status_rows, why_501_len
-    .short  503, status_503 - status_rows, status_503_len
-    .short  why_503 - status_rows, why_503_len
-    .short  505, status_505 - status_rows, status_505_len
-    .short  why_505 - status_rows, why_505_len
-    .short  0, 0, 0, 0, 0
+    .short  200, status_200_len, why_200_len, 0
+    .long   status_200 - status_rows, why_200 - status_rows
+    .short  301, status_301_len, why_301_len, 0
+    .long   status_301 - status_rows, why_301 - status_rows
+    .short  400, status_400_len, why_400_len, 0
+    .long   status_400 - status_rows, why_400 - status_rows
+    .short  403, status_403_len, why_403_len, 0
+    .long   status_403 - status_rows, why_403 - status_rows
+    .short  404, status_404_len, why_404_len, 0
+    .long   status_404 - status_rows, why_404 - status_rows
+    .short  405, status_405_len, why_405_len, 0
+    .long   status_405 - status_rows, why_405 - status_rows
+    .short  408, status_408_len, why_408_len, 0
+    .long   status_408 - status_rows, why_408 - status_rows
+    .short  414, status_414_len, why_414_len, 0
+    .long   status_414 - status_rows, why_414 - status_rows
+    .short  421, status_421_len, why_421_len, 0
+    .long   status_421 - status_rows, why_421 - status_rows
+    .short  431, status_431_len, why_431_len, 0
+    .long   status_431 - status_rows, why_431 - status_rows
+    .short  500, status_500_len, why_500_len, 0
+    .long   status_500 - status_rows, why_500 - status_rows
+    .short  501, status_501_len, why_501_len, 0
+    .long   status_501 - status_rows, why_501 - status_rows
+    .short  503, status_503_len, why_503_len, 0
+    .long   status_503 - status_rows, why_503 - status_rows
+    .short  505, status_505_len, why_505_len, 0
+    .long   status_505 - status_rows, why_505 - status_rows
+    .short  0, 0, 0, 0
+    .long   0, 0
 
 // errno, status
 errno_statuses:

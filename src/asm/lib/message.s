@@ -97,14 +97,13 @@ func text_write
 func errno_text
     addr    x1, errno_rows
 Lerrno_text_row:
-    ldrsh   w2, [x1], #4
-    tbnz    w2, #31, Lerrno_text_found      // the last row fits everything
+    ldp     w2, w3, [x1], #8
+    cbz     w2, Lerrno_text_found   // the last row fits everything
     cmp     w2, w0
     b.ne    Lerrno_text_row
 Lerrno_text_found:
-    ldrsh   x3, [x1, #-2]
     addr    x0, errno_rows
-    add     x0, x0, x3
+    add     x0, x0, w3, sxtw
     ret
 
 rodata
@@ -116,18 +115,18 @@ complain_newline:
 // errno, distance of its text from the table
 .p2align 2
 errno_rows:
-    .short  EPERM,         errno_perm - errno_rows
-    .short  ENOENT,        errno_noent - errno_rows
-    .short  EACCES,        errno_acces - errno_rows
-    .short  ENOTDIR,       errno_notdir - errno_rows
-    .short  EISDIR,        errno_isdir - errno_rows
-    .short  EINVAL,        errno_inval - errno_rows
-    .short  EMFILE,        errno_mfile - errno_rows
-    .short  EADDRINUSE,    errno_addrinuse - errno_rows
-    .short  EADDRNOTAVAIL, errno_addrnotavail - errno_rows
-    .short  ELOOP,         errno_loop - errno_rows
-    .short  ENAMETOOLONG,  errno_nametoolong - errno_rows
-    .short  -1,            errno_other - errno_rows
+    .long   EPERM,         errno_perm - errno_rows
+    .long   ENOENT,        errno_noent - errno_rows
+    .long   EACCES,        errno_acces - errno_rows
+    .long   ENOTDIR,       errno_notdir - errno_rows
+    .long   EISDIR,        errno_isdir - errno_rows
+    .long   EINVAL,        errno_inval - errno_rows
+    .long   EMFILE,        errno_mfile - errno_rows
+    .long   EADDRINUSE,    errno_addrinuse - errno_rows
+    .long   EADDRNOTAVAIL, errno_addrnotavail - errno_rows
+    .long   ELOOP,         errno_loop - errno_rows
+    .long   ENAMETOOLONG,  errno_nametoolong - errno_rows
+    .long   0,             errno_other - errno_rows
 errno_perm:
     .asciz  "Operation not permitted"
 errno_noent:

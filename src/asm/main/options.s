@@ -15,13 +15,13 @@
 
 // One row an option: name and reason as distances from the table, what kind of
 // value it takes, and where in struct config the value goes.
-.equ OPTION_NAME,           0       // 2 bytes
-.equ OPTION_REASON,         2       // 2 bytes: what a good value looks like
-.equ OPTION_KIND,           4       // 2 bytes
-.equ OPTION_FIELD,          6       // 2 bytes
-.equ OPTION_MIN,            8       // 4 bytes
-.equ OPTION_MAX,            12      // 4 bytes
-.equ OPTION_SIZEOF,         16
+.equ OPTION_NAME,           0       // 4 bytes
+.equ OPTION_REASON,         4       // 4 bytes: what a good value looks like
+.equ OPTION_KIND,           8       // 2 bytes
+.equ OPTION_FIELD,          10      // 2 bytes
+.equ OPTION_MIN,            12      // 4 bytes
+.equ OPTION_MAX,            16      // 4 bytes
+.equ OPTION_SIZEOF,         20
 
 .equ KIND_TEXT,             0
 .equ KIND_NUMBER,           1
@@ -68,7 +68,7 @@ Loptions_parse_next:
     mov     x1, x21
     bl      option_set
     b.cc    Loptions_parse_next
-    ldrsh   x2, [x21, #OPTION_REASON]
+    ldrsw   x2, [x21, #OPTION_REASON]
     addr    x1, option_rows
     add     x2, x1, x2
     ldr     x1, [x20, #-8]
@@ -88,7 +88,7 @@ Loptions_parse_return:
     ret
 
 Loptions_parse_say:
-    ldrsh   x2, [x21, #OPTION_REASON]
+    ldrsw   x2, [x21, #OPTION_REASON]
     addr    x1, option_rows
     add     x1, x1, x2
     mov     x0, #1
@@ -156,7 +156,7 @@ func option_find
 
 Loption_find_row:
     mov     x0, x4
-    ldrsh   x1, [x5, #OPTION_NAME]
+    ldrsw   x1, [x5, #OPTION_NAME]
     addr    x2, option_rows
     add     x1, x1, x2
     bl      text_equal
@@ -240,25 +240,25 @@ default_address:
 
 .p2align 3
 option_rows:
-    .short  name_port - option_rows, reason_port - option_rows
+    .long   name_port - option_rows, reason_port - option_rows
     .short  KIND_NUMBER, CONFIG_PORT
     .long   0, 65535
-    .short  name_address - option_rows, reason_address - option_rows
+    .long   name_address - option_rows, reason_address - option_rows
     .short  KIND_ADDRESS, CONFIG_ADDRESS
     .long   0, 0
-    .short  name_errors - option_rows, 0
+    .long   name_errors - option_rows, 0
     .short  KIND_TEXT, CONFIG_ERRORS
     .long   0, 0
-    .short  name_children - option_rows, reason_children - option_rows
+    .long   name_children - option_rows, reason_children - option_rows
     .short  KIND_NUMBER, CONFIG_CHILDREN_MAX
     .long   1, 1000
-    .short  name_seconds - option_rows, reason_seconds - option_rows
+    .long   name_seconds - option_rows, reason_seconds - option_rows
     .short  KIND_NUMBER, CONFIG_HEAD_SECONDS
     .long   1, 3600
-    .short  name_help - option_rows, text_help - option_rows
+    .long   name_help - option_rows, text_help - option_rows
     .short  KIND_SAY, 0
     .long   0, 0
-    .short  name_version - option_rows, text_version - option_rows
+    .long   name_version - option_rows, text_version - option_rows
     .short  KIND_SAY, 0
     .long   0, 0
 .equ OPTION_ROWS, (. - option_rows) / OPTION_SIZEOF
