@@ -1,11 +1,11 @@
-"""The same sources by clang and another linker: our program must do exactly what its twin does."""
+"""The same program by other hands: ours must do exactly what its twin does."""
 
 from __future__ import annotations
 
 import re
 import socket
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ PROGRAMS = list(chapters.load())
 SMALL = [name for name in PROGRAMS if "first/" in " ".join(chapters.find(name).modules)]
 SERVERS = [name for name in PROGRAMS if name not in SMALL]
 
-linkers = pytest.mark.parametrize("linker", twin.LINKERS)
+twins = pytest.mark.parametrize(
+    ("assembler", "linker"), list(product(twin.ASSEMBLERS, twin.LINKERS)))
 
 
 @pytest.fixture(scope="session")
@@ -27,21 +28,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("twins")
 
 
-def both(name: str, folder: Path, linker: str) -> tuple[Path, Path]:
+def both(name: str, folder: Path, assembler: str, linker: str) -> tuple[Path, Path]:
     """Our program and its twin."""
-    other = folder / f"{name}.{linker}"
-    if not other.exists():
-        twin.twin(name, folder, linker)
     ours = folder / f"{name}.ours"
     macho.install(chapters.build(name).data, ours)
-    return ours, other
+    return ours, twin.twin(name, folder, linker, assembler)
 
 
-@linkers
+@twins
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_checker_accepts_what_other_linkers_make(
-        name: str, linker: str, folder: Path) -> None:
-    _, other = both(name, folder, linker)
+        name: str, assembler: str, linker: str, folder: Path) -> None:
+    _, other = both(name, folder, assembler, linker)
     assert () == macho.check(other.read_bytes())
 
 
@@ -56,25 +54,29 @@ def test_the_checker_accepts_lld_for_every_sdk(sdk: str, folder: Path) -> None:
     assert () == macho.check(made.read_bytes())
 
 
-@linkers
+@twins
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_twins_have_the_same_symbols_and_function_sizes(
-        name: str, linker: str, folder: Path) -> None:
-    ours, other = (_functions(path) for path in both(name, folder, linker))
-    # The last function has no next, and linkers differ in which module is the last.
+def test_twins_have_functions_of_the_same_size(
+        name: str, assembler: str, linker: str, folder: Path) -> None:
+    ours, other = (_functions(path) for path in both(name, folder, assembler, linker))
+    # Linkers differ in the order of modules, so a few neighbours are others.
     common = ours.keys() & other.keys()
-    assert len(ours) - 1 <= len(common)
-    assert {key: ours[key] for key in common} == {key: other[key] for key in common}
+    assert 0.6 * len(ours) - 1 <= len(common)
+    for pair in common:
+        assert (pair, ours[pair]) == (pair, other[pair])
 
 
-def _functions(path: Path) -> dict[str, int]:
-    """The distance of each exported function to the next, in bytes."""
+def _functions(path: Path) -> dict[tuple[str, str], int]:
+    """The distance of each exported function to the next, in bytes.
+
+    Names in l are left out: zig takes them for private to the linker and drops them.
+    """
     file = macho.read(path.read_bytes())
     text = next(index for index, s in enumerate(file.sections, 1) if s.name == "__text")
     places = sorted((s.address, s.name) for s in file.symbols
-                    if s.section == text and s.is_global and s.name != "__mh_execute_header")
-    return {name: after - address
-            for (address, name), (after, _) in pairwise(places)}
+                    if s.section == text and s.is_global and not s.name.startswith(("_", "l")))
+    return {(name, following): after - address
+            for (address, name), (after, following) in pairwise(places)}
 
 
 Run = tuple[ExitStatus, bytes, bytes, list[tuple[str, int | str | None, int]]]
@@ -90,11 +92,12 @@ def run(program: Path, *args: str, stdin: bytes = b"") -> Run:
         return status, process.output, process.errors, calls
 
 
-@linkers
+@twins
 @pytest.mark.parametrize("name", SMALL)
 def test_small_twins_make_the_same_calls_with_the_same_results(
-        name: str, linker: str, folder: Path) -> None:
-    ours, other = (run(path, stdin=b"some text\n") for path in both(name, folder, linker))
+        name: str, assembler: str, linker: str, folder: Path) -> None:
+    ours, other = (run(path, stdin=b"some text\n")
+                   for path in both(name, folder, assembler, linker))
     assert ours == other
 
 
@@ -143,8 +146,9 @@ def _ask(port: int, request: bytes) -> bytes:
     return bytes(received)
 
 
-@linkers
-def test_the_server_answers_as_its_twin_does(linker: str, folder: Path, root: Path) -> None:
-    ours, other = (replies(path, root) for path in both(PROGRAMS[-1], folder, linker))
+@twins
+def test_the_server_answers_as_its_twin_does(
+        assembler: str, linker: str, folder: Path, root: Path) -> None:
+    ours, other = (replies(path, root) for path in both(PROGRAMS[-1], folder, assembler, linker))
     assert ours == other
     assert ours[1].startswith(b"HTTP/1.1 200 ")

@@ -156,8 +156,8 @@ ENTRY = ".globl start\n.p2align 2\nstart:\n"
      "the address of 'start' in a read-only section (__TEXT,__text)", "put it into .data"),
     ("    ret\n.data\n    .byte 1\n    .quad start\n",
      "the address of 'start' is not at a multiple of 8 bytes", ".p2align 3"),
-    ("    adrp x0, odd@PAGE\n    ldr x0, [x0, odd@PAGEOFF]\n"
-     ".data\n    .byte 1\nodd:\n    .quad 2\n",
+    (("    adrp x0, odd@PAGE\n    ldr x0, [x0, odd@PAGEOFF]\n"
+      ".data\n    .byte 1\nodd:\n    .quad 2\n"),
      "'odd' is at 0x1 in its page, not at a multiple of the 8 bytes", ".p2align 3"),
     ("    bl table\n.data\ntable:\n    .quad 2\n",
      "branch to 'table', which is data (__DATA,__data)", "after .text"),

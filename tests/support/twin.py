@@ -1,8 +1,8 @@
-"""The same program, made without a line of the kit: assembled by clang, linked by lld or zig.
+"""The same program by other hands: linked by lld or zig, assembled by LLVM or by the kit.
 
-What both twins do must be the same; where they differ, our assembler, linker,
-writer or signer is wrong.  `twin` reads chapters.toml for the list of modules and
-nothing else of ours.
+With the kit's own object files the linker is all that differs; with LLVM's no line of
+ours is in the twin but the list of modules in chapters.toml.  What both twins do must
+be the same; where they differ, our assembler, linker, writer or signer is wrong.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Final
 import pytest
 
 from support.requires import program
-from ymawky_kit import chapters
+from ymawky_kit import chapters, macho
 from ymawky_kit.paths import asm_root
 
 LINKERS: Final = ("lld", "zig")
+ASSEMBLERS: Final = ("kit", "zig")      # and "clang", the system's
 #: Enough of Apple's stub library for a linker that is asked for no symbol of it.
 _LIBSYSTEM: Final = """\
 --- !tapi-tbd
@@ -35,17 +36,21 @@ exports:
 
 
 def twin(name: str | None, folder: Path, linker: str = "lld", assembler: str = "zig") -> Path:
-    """Build a program of chapters.toml in `folder`; returns the executable.
-
-    `assembler` is "zig" (ziglang's clang) or "clang" (the system's).
-    """
+    """Build a program of chapters.toml in `folder`; returns the executable."""
     found = chapters.find(name)
-    objects = [
-        assemble(found.path(module, asm_root()), folder / f"{module.replace('/', '.')}.o",
-                 assembler)
-        for module in found.modules
-    ]
-    return link(objects, folder / f"{found.name}.{linker}", linker, entry=found.entry)
+    target = folder / f"{found.name}.{assembler}.{linker}"
+    if target.exists():
+        return target
+    if assembler == "kit":
+        objects = []
+        for module in chapters.build(found.name).objects:
+            objects.append(folder / f"{module.name.replace('/', '.')}.kit.o")
+            objects[-1].write_bytes(macho.write_object(module))
+    else:
+        objects = [assemble(found.path(module, asm_root()),
+                            folder / f"{module.replace('/', '.')}.{assembler}.o", assembler)
+                   for module in found.modules]
+    return link(objects, target, linker, entry=found.entry)
 
 
 def assemble(source: Path, target: Path, assembler: str = "zig") -> Path:
@@ -57,7 +62,7 @@ def assemble(source: Path, target: Path, assembler: str = "zig") -> Path:
         command = [*zig("cc"), "-target", "aarch64-macos.11.0"]
     else:
         command = [str(program("clang")), "-target", "arm64-apple-macos11"]
-    _run([*command, "-c", *include, "-o", str(target), str(source)], target.parent)
+    _run([*command, "-g0", "-c", *include, "-o", str(target), str(source)], target.parent)
     return target
 
 
@@ -89,4 +94,5 @@ def _run(command: list[str], folder: Path) -> None:
     environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False,
                           timeout=100)
-    assert 0 == done.returncode, f"{' '.join(command)}\n{done.stderr}"
+    shown = "\n".join(done.stderr.splitlines()[:6])
+    assert 0 == done.returncode, f"{command[0]} for {command[-2]}: {shown}"

@@ -4,6 +4,7 @@ from ymawky_kit.macho import codesign
 from ymawky_kit.macho.check import Problem, check, refusals
 from ymawky_kit.macho.describe import Region, regions
 from ymawky_kit.macho.install import install
+from ymawky_kit.macho.object import write_object
 from ymawky_kit.macho.reader import MachO, read
 from ymawky_kit.macho.report import report
 from ymawky_kit.macho.writer import write
@@ -22,6 +23,7 @@ __all__ = [
     "regions",
     "report",
     "write",
+    "write_object",
 ]
 
 

@@ -74,15 +74,20 @@ class SectionHeader:
     offset: int             # in the file; 0 when it is zero-fill
     align: int              # log2
     flags: int
+    relocations: int = 0    # place of the first in the file; only object files have some
+    relocation_count: int = 0
 
     def pack(self) -> bytes:
-        return self.LAYOUT.pack(pack_name(self.name), pack_name(self.segment), self.address,
-                                self.size, self.offset, self.align, 0, 0, self.flags, 0, 0, 0)
+        return self.LAYOUT.pack(
+            pack_name(self.name), pack_name(self.segment), self.address, self.size, self.offset,
+            self.align, self.relocations, self.relocation_count, self.flags, 0, 0, 0)
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
-        name, segment, address, size, offset, align, _, _, flags, *_ = cls.LAYOUT.unpack_from(data)
-        return cls(unpack_name(name), unpack_name(segment), address, size, offset, align, flags)
+        (name, segment, address, size, offset, align, relocations, count,
+         flags, *_) = cls.LAYOUT.unpack_from(data)
+        return cls(unpack_name(name), unpack_name(segment), address, size, offset, align, flags,
+                   relocations, count)
 
 
 @dataclass(frozen=True, slots=True)

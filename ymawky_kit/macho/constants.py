@@ -8,6 +8,7 @@ from typing import Final
 MH_MAGIC_64: Final = 0xFEED_FACF
 CPU_TYPE_ARM64: Final = 0x0100_000C
 CPU_SUBTYPE_ARM64_ALL: Final = 0
+MH_OBJECT: Final = 1
 MH_EXECUTE: Final = 2
 
 MH_NOUNDEFS: Final = 0x1            # no symbol is left to find

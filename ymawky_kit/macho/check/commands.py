@@ -32,13 +32,17 @@ _FIXED: Final = {
     0x80000033: ("LC_DYLD_EXPORTS_TRIE", 16),
     0x80000034: ("LC_DYLD_CHAINED_FIXUPS", 16),
 }
-#: Commands with the bit that says "refuse me if you do not know me", and that dyld knows.
+#: The commands that say "refuse me if you do not know me" (bit 31), and that dyld knows.
 _KNOWN_REQUIRED: Final = {
-    0x80000018,     # LC_LOAD_WEAK_DYLIB
-    0x8000001C,     # LC_RPATH
-    0x8000001F,     # LC_REEXPORT_DYLIB
-    0x80000022, 0x80000023,     # LC_DYLD_INFO_ONLY, LC_LOAD_UPWARD_DYLIB
-    0x80000028, 0x80000033, 0x80000034, 0x80000035,    # ..., LC_FILESET_ENTRY
+    0x80000018: "LC_LOAD_WEAK_DYLIB",
+    0x8000001C: "LC_RPATH",
+    0x8000001F: "LC_REEXPORT_DYLIB",
+    0x80000022: "LC_DYLD_INFO_ONLY",
+    0x80000023: "LC_LOAD_UPWARD_DYLIB",
+    0x80000028: "LC_MAIN",
+    0x80000033: "LC_DYLD_EXPORTS_TRIE",
+    0x80000034: "LC_DYLD_CHAINED_FIXUPS",
+    0x80000035: "LC_FILESET_ENTRY",
 }
 #: Commands that name a library or a path; the offset of the text is their first field.
 _WITH_TEXT: Final = {0xC, 0xD, 0x80000018, 0x8000001C, 0x8000001F, 0x80000023}

@@ -103,9 +103,11 @@ class File:
 
     @cached_property
     def sdk(self) -> int:
-        """The SDK of LC_BUILD_VERSION, packed; dyld takes an image without one for 11.0."""
-        command = self.first(0x32)
-        return 0x000B0000 if command is None else command.u32(16)
+        """The SDK that the file names, packed; dyld takes an image without one for 11.0."""
+        command = self.first(0x32, 0x24)    # LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX
+        if command is None:
+            return 0x000B0000
+        return command.u32(16 if command.kind == 0x32 else 12)
 
 
 @dataclass(frozen=True, slots=True)
