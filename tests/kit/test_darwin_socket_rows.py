@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ymawky_kit.darwin.kernel import load_rows
 from ymawky_kit.darwin.table import EINTR_ALWAYS, RESTART, OnSignal, Row, Support, table
 
