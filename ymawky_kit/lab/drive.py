@@ -67,19 +67,34 @@ def parse_plan(plan: Plan) -> list[Fault]:
     return faults
 
 
-@dataclass(slots=True)
 class Streams:
-    """Standard input, output and error of a watched program, as nameless files."""
+    """Standard input, output and error of a watched program, as nameless files.
 
-    input: int
-    output: int
-    errors: int
+    The program gets descriptors of its own for them, because it may close them.
+    """
+
+    def __init__(self, stdin: bytes) -> None:
+        self._stack = ExitStack()
+        self._files = [self._stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        self._files[0].write(stdin)
+        self._files[0].seek(0)
+        self.table = {number: os.dup(file.fileno()) for number, file in enumerate(self._files)}
+
+    def give_up(self, fd: int) -> None:
+        """The program closes `fd`: the number may soon be somebody else's."""
+        for number, mine in self.table.items():
+            if mine == fd:
+                self.table[number] = -1
 
     def written(self) -> tuple[bytes, bytes]:
-        return _whole(self.output), _whole(self.errors)
+        """Standard output and standard error so far."""
+        return _whole(self._files[1].fileno()), _whole(self._files[2].fileno())
 
-    def table(self) -> dict[int, int]:
-        return {0: self.input, 1: self.output, 2: self.errors}
+    def close(self) -> None:
+        for fd in self.table.values():
+            if fd >= 0:
+                os.close(fd)
+        self._stack.close()
 
 
 def _whole(fd: int) -> bytes:
@@ -89,11 +104,11 @@ def _whole(fd: int) -> bytes:
 @contextmanager
 def streams(stdin: bytes = b"") -> Iterator[Streams]:
     """Three files for a program to read from and write to."""
-    with ExitStack() as stack:
-        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
-        files[0].write(stdin)
-        files[0].seek(0)
-        yield Streams(*(file.fileno() for file in files))
+    caught = Streams(stdin)
+    try:
+        yield caught
+    finally:
+        caught.close()
 
 
 @contextmanager
@@ -112,9 +127,15 @@ def boot_program(program: Program, args: Sequence[str], caught: Streams, plan: P
                  *, strict: bool = False) -> Machine:
     """A machine before its first instruction; `strict` spoils what calls may change."""
     from ymawky_kit.darwin import boot
+    from ymawky_kit.darwin.kernel import Kernel
 
-    return boot(program.data, [program.name, *args], {}, plan=parse_plan(plan), trace=True,
-                streams=caught.table(), strict=strict)
+    machine = boot(program.data, [program.name, *args], {}, plan=parse_plan(plan), trace=True,
+                   streams=caught.table, strict=strict)
+    assert isinstance(machine.kernel, Kernel)
+    files = machine.kernel.task.files
+    files.redirected = caught.table             # the very table, so that give_up reaches it
+    files.on_close.append(caught.give_up)
+    return machine
 
 
 #: Calls whose result is the number of a process, which differs from run to run.

@@ -28,7 +28,7 @@ _KEPT: Final = tuple(f"x{n}" for n in range(19, 30))
 _CALL_LIMIT: Final = 200_000
 
 
-class Wrong(Exception):  # noqa: N818 - it is the reader's, and not an error of the kit
+class Wrong(Exception):
     """An answer that does not hold; `hint` says where to look."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -246,7 +246,7 @@ def _fd_read_full(name: str) -> str:
             if left[:expected] != data[:expected]:
                 raise Wrong(f"{shown}: the number is right, the bytes in the buffer are not.",
                             "after a short read the next one must begin behind its bytes")
-    with _hand(name, ["read 1: short 5", "read 2: EIO"], data) as hand:
+    with _hand(name, ["read 1: short 7", "read 2: EIO"], data) as hand:
         result, _ = hand.ask(0, bytes(100), 100)
         if not result.carry or result.value != 5:
             raise Wrong(f"When the second read fails with EIO: {_outcome(result)}; "

@@ -20,7 +20,8 @@ Cell = dict[str, Any]
 Notebook = dict[str, Any]
 
 KERNEL: Final = {"display_name": "Python 3", "language": "python", "name": "python3"}
-LANGUAGE: Final = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
+LANGUAGE: Final = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python",
+                   "pygments_lexer": "ipython3"}
 
 #: Tags that switch off a comparison; the gates allow them only where this says why.
 IGNORE_TAGS: Final = frozenset({

@@ -143,16 +143,16 @@ class Dump(View):
                 cells.append(text if mark_number is None else tag(
                     "span", text, class_=f"yk-m{mark_number % 6}",
                     title=self.marks[mark_number].name))
-            named = ", ".join(m.name for m in self.marks if at <= m.start < at + 16)
             rows.append([
                 tag("td", tag("code", f"{self.address + at:0{width}x}"), class_="yk-address"),
                 tag("td", tag("code", " ".join(cells)), class_="yk-bytes"),
                 tag("td", tag("code", esc(printable(part)))),
-                tag("td", esc(named), class_="yk-note"),
             ])
         if len(self.data) > self.limit:
             more = count(len(self.data) - self.limit, "more byte")
-            rows.append([tag("td", esc("… " + more), colspan=4, class_="yk-note")])
+            rows.append([tag("td", esc("… " + more), colspan=3, class_="yk-note")])
         head = tag("p", esc(self.title), class_="yk-title") if self.title else ""
-        return tag("div", head, table(["address", "bytes", "as text", ""], rows,
-                                      classes="yk-dump"), class_="yk")
+        legend = " ".join(tag("span", esc(mark.name), class_=f"yk-key yk-m{n % 6}")
+                          for n, mark in enumerate(self.marks))
+        return tag("div", head, table(["address", "bytes", "as text"], rows, classes="yk-dump"),
+                   tag("p", legend) if legend else "", class_="yk")

@@ -28,6 +28,15 @@
 
   class Player extends HTMLElement {
     connectedCallback() {
+      // While the page is still being read, what is inside has not arrived yet.
+      if (document.readyState === "loading") {
+        document.addEventListener("DOMContentLoaded", () => this.begin(), { once: true });
+      } else {
+        this.begin();
+      }
+    }
+
+    begin() {
       if (this.dataset.ready) return;
       const script = this.querySelector("script[type='application/json']");
       if (!script) return;
@@ -49,10 +58,10 @@
         node.addEventListener("click", () => this.show(go()));
         return node;
       };
-      this.first = button("⏮", "to the beginning (Home)", () => 0);
-      this.back = button("◀", "one step back (left arrow)", () => this.at - 1);
-      this.next = button("▶", "one step forward (right arrow)", () => this.at + 1);
-      this.last = button("⏭", "to the end (End)", () => steps.length);
+      this.first = button("|◀\ufe0e", "to the beginning (Home)", () => 0);
+      this.back = button("◀\ufe0e", "one step back (left arrow)", () => this.at - 1);
+      this.next = button("▶\ufe0e", "one step forward (right arrow)", () => this.at + 1);
+      this.last = button("▶\ufe0e|", "to the end (End)", () => steps.length);
       this.range = make("input", {
         type: "range", min: "0", max: String(steps.length), value: "0", "aria-label": "step",
       });
@@ -65,13 +74,19 @@
         const cut = text.indexOf(" ");
         const code = make("code", {}, make("b", {}, cut < 0 ? text : text.slice(0, cut)),
           cut < 0 ? "" : text.slice(cut));
-        const place = make("td", {}, make("code", {}, address));
-        const row = make("tr", {}, make("td", { class: "yk-here" }), place, make("td", {}, code));
-        if (label) place.prepend(make("code", { class: "yk-name" }, label + ":"), make("br"));
-        return row;
+        return make("tr", {}, make("td", { class: "yk-here" }),
+          make("td", { class: "yk-address" }, make("code", {}, address)), make("td", {}, code));
+      });
+      const body = make("tbody", {});
+      listing.forEach(([, , label], n) => {
+        if (label) {
+          body.append(make("tr", {}, make("td", {}),
+            make("td", { class: "yk-name", colspan: "2" }, make("code", {}, label + ":"))));
+        }
+        body.append(this.rows[n]);
       });
       const code = make("div", { class: "yk-pane yk-code" },
-        make("table", {}, make("tbody", {}, ...this.rows)));
+        make("table", { "aria-label": "instructions" }, body));
 
       this.cells = new Map();
       const registers = Object.keys(start).map((name) => {
