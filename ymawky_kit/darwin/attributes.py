@@ -213,7 +213,7 @@ _NOTE: Final = (
 def getattrlistbulk(
     task: Task, fd: int, attributes: int, address: int, size: int, options: int
 ) -> int:
-    """getattrlistbulk(2): as many records as fit, their number as result, 0 at the end."""
+    """Names and chosen attributes of a directory's files; the number of records, 0 at the end."""
     with translated():
         mode = os.fstat(fd).st_mode
         if mode & abi.S_IFMT != abi.S_IFDIR:
@@ -280,7 +280,7 @@ def _getattrlist(
 def getattrlist(
     task: Task, path: bytes, attributes: int, address: int, size: int, options: int
 ) -> int:
-    """getattrlist(2)."""
+    """Chosen attributes of a file in one buffer."""
     return _getattrlist(task, abi.AT_FDCWD, path, attributes, address, size, options)
 
 
@@ -290,7 +290,7 @@ def getattrlist(
 def getattrlistat(
     task: Task, fd: int, path: bytes, attributes: int, address: int, size: int, options: int
 ) -> int:
-    """getattrlistat(2)."""
+    """As getattrlist, from a directory."""
     return _getattrlist(task, fd, path, attributes, address, size, options)
 
 
@@ -300,7 +300,7 @@ def getattrlistat(
 def fgetattrlist(
     task: Task, fd: int, attributes: int, address: int, size: int, options: int
 ) -> int:
-    """fgetattrlist(2)."""
+    """Chosen attributes of an open file."""
     with translated():
         found = host.status(fd, b"", follow=False)
         if found.mode & abi.S_IFMT in (abi.S_IFSOCK, abi.S_IFIFO):

@@ -45,7 +45,7 @@ def _seconds(ticks: int) -> float:
 
 @table.syscall(116, "gettimeofday", ADDRESS, ADDRESS, ADDRESS, support=FULL)
 def gettimeofday(task: Task, when: int, zone: int, ticks: int) -> int:
-    """gettimeofday(2); three pointers here, each of which may be NULL."""
+    """The time; three pointers here, each of which may be NULL."""
     now = time.time_ns()
     if when:
         task.memory.write(when, _TIMEVAL.pack(now // 1_000_000_000, now // 1000 % 1_000_000))

@@ -230,7 +230,7 @@ def _fill_what_is_there(task: Task, fd: int, address: int, size: int) -> int:
     support=FULL, nocancel=396, returns=SSIZE, on_signal=RESTART,
 )
 def read(task: Task, fd: int, address: int, size: int) -> int:
-    """read(2)."""
+    """Read from the offset on: 0 at the end, EISDIR for a directory, EINVAL over INT_MAX bytes."""
     if size > INT_MAX:
         raise Errno(EINVAL)
     if task.short is not None and size > task.short:
@@ -250,7 +250,7 @@ def read(task: Task, fd: int, address: int, size: int) -> int:
     support=FULL, nocancel=397, returns=SSIZE, on_signal=RESTART,
 )
 def write(task: Task, fd: int, address: int, size: int) -> int:
-    """write(2); a reader that is gone is EPIPE and SIGPIPE, unless F_SETNOSIGPIPE."""
+    """Write at the offset; without a reader EPIPE and SIGPIPE, unless F_SETNOSIGPIPE."""
     if size > INT_MAX:
         raise Errno(EINVAL)
     if task.short is not None and size > task.short:
@@ -301,7 +301,7 @@ def _views(
     support=FULL, nocancel=411, returns=SSIZE, on_signal=RESTART,
 )
 def readv(task: Task, fd: int, vector: int, count: int) -> int:
-    """readv(2); no buffers at all is EINVAL here."""
+    """Read into up to 1024 buffers; none at all is EINVAL, as more than INT_MAX bytes."""
     pairs = _vector(task, fd, vector, count)
     description = task.files.get(fd)
     if description is not None and description.kind == "socket":
@@ -314,7 +314,7 @@ def readv(task: Task, fd: int, vector: int, count: int) -> int:
     support=FULL, nocancel=412, returns=SSIZE, on_signal=RESTART,
 )
 def writev(task: Task, fd: int, vector: int, count: int) -> int:
-    """writev(2); no buffers at all is EINVAL here."""
+    """Write up to 1024 buffers; none at all is EINVAL, as more than INT_MAX bytes."""
     pairs = _vector(task, fd, vector, count)
     description = task.files.get(fd)
     if description is not None and description.kind == "socket":
@@ -348,7 +348,7 @@ def _positioned(
     support=FULL, nocancel=414, returns=SSIZE, on_signal=RESTART,
 )
 def pread(task: Task, fd: int, address: int, size: int, offset: int) -> int:
-    """pread(2); a pipe or socket is ESPIPE, a terminal ENXIO."""
+    """Read at a position; ESPIPE for a pipe or socket, ENXIO for a terminal."""
     if size > INT_MAX:
         raise Errno(EINVAL)
     if task.short is not None and size > task.short:
@@ -362,7 +362,7 @@ def pread(task: Task, fd: int, address: int, size: int, offset: int) -> int:
     support=FULL, nocancel=415, returns=SSIZE, on_signal=RESTART,
 )
 def pwrite(task: Task, fd: int, address: int, size: int, offset: int) -> int:
-    """pwrite(2); a pipe or socket is ESPIPE, a terminal ENXIO."""
+    """Write at a position; ESPIPE for a pipe or socket, ENXIO for a terminal."""
     if size > INT_MAX:
         raise Errno(EINVAL)
     if task.short is not None and size > task.short:
@@ -376,7 +376,7 @@ def pwrite(task: Task, fd: int, address: int, size: int, offset: int) -> int:
     support=FULL, nocancel=542, returns=SSIZE, on_signal=RESTART, since="11",
 )
 def preadv(task: Task, fd: int, vector: int, count: int, offset: int) -> int:
-    """preadv(2)."""
+    """Read at a position into several buffers."""
     views = _views(task, fd, _vector(task, fd, vector, count), write=True)
     return _positioned(task, fd, os.preadv, views, offset)
 
@@ -386,7 +386,7 @@ def preadv(task: Task, fd: int, vector: int, count: int, offset: int) -> int:
     support=FULL, nocancel=543, returns=SSIZE, on_signal=RESTART, since="11",
 )
 def pwritev(task: Task, fd: int, vector: int, count: int, offset: int) -> int:
-    """pwritev(2)."""
+    """Write several buffers at a position."""
     views = _views(task, fd, _vector(task, fd, vector, count), write=False)
     return _positioned(task, fd, os.pwritev, views, offset)
 
@@ -396,7 +396,7 @@ def pwritev(task: Task, fd: int, vector: int, count: int, offset: int) -> int:
 
 @table.syscall(6, "close", FD, support=FULL, nocancel=399)
 def close(task: Task, fd: int) -> int:
-    """close(2)."""
+    """Give a number back; EBADF when it is not open."""
     task.files.closed(fd)       # while the number still names the file: kqueue needs that
     try:
         os.close(fd)
@@ -421,13 +421,13 @@ def _duplicate(task: Task, fd: int, lowest: int, *, close_on_exec: bool = False)
 
 @table.syscall(41, "dup", FD, support=FULL)
 def dup(task: Task, fd: int) -> int:
-    """dup(2)."""
+    """The lowest free number for the same open file, kept over exec; EMFILE."""
     return _duplicate(task, fd, 0)
 
 
 @table.syscall(90, "dup2", FD, FD, support=FULL)
 def dup2(task: Task, fd: int, new: int) -> int:
-    """dup2(2); with both the same it changes nothing, close-on-exec included."""
+    """Make a number name the same open file; both the same: nothing changes. EBADF."""
     _must_be_open(fd)
     if new >= limits.descriptors(task):
         raise Errno(EBADF)
@@ -441,7 +441,7 @@ def dup2(task: Task, fd: int, new: int) -> int:
 
 @table.syscall(42, "pipe", support=FULL, returns=PAIR)
 def pipe(task: Task) -> tuple[int, int]:
-    """pipe(2): no argument, the two ends come back in x0 and x1."""
+    """Two connected ends, without an argument: x0 reads, x1 writes. EMFILE."""
     with translated():
         ends = os.pipe()
     for fd in ends:
@@ -472,7 +472,7 @@ _WHENCE: Final = {
 
 @table.syscall(199, "lseek", FD, OFFSET, ENUM("whence"), support=FULL, returns=SSIZE)
 def lseek(task: Task, fd: int, offset: int, whence: int) -> int:
-    """lseek(2); SEEK_HOLE is 3 and SEEK_DATA 4, the other way round than on Linux."""
+    """Move the offset; SEEK_HOLE is 3, SEEK_DATA 4. ESPIPE, EINVAL, EOVERFLOW, ENXIO."""
     how = _WHENCE.get(whence)
     if how is None:
         _must_be_open(fd)
@@ -488,7 +488,7 @@ def lseek(task: Task, fd: int, offset: int, whence: int) -> int:
 
 @table.syscall(95, "fsync", FD, support=FULL, nocancel=408)
 def fsync(task: Task, fd: int) -> int:
-    """fsync(2); as on a Mac, F_FULLFSYNC is what reaches the medium."""
+    """Hand a file over to the drive; F_FULLFSYNC makes it keep it. ENOTSUP for a socket."""
     require_vnode(task, fd)
     with translated():
         os.fsync(fd)
@@ -497,7 +497,7 @@ def fsync(task: Task, fd: int) -> int:
 
 @table.syscall(187, "fdatasync", FD, support=FULL)
 def fdatasync(task: Task, fd: int) -> int:
-    """fdatasync(2)."""
+    """As fsync, without times. ENOTSUP for a socket."""
     require_vnode(task, fd)
     with translated():
         getattr(os, "fdatasync", os.fsync)(fd)
@@ -519,7 +519,7 @@ def _set_length(task: Task, fd: int, length: int) -> int:
 
 @table.syscall(201, "ftruncate", FD, OFFSET, support=FULL)
 def ftruncate(task: Task, fd: int, length: int) -> int:
-    """ftruncate(2); no file, or not open for writing, is EINVAL."""
+    """Set a file's size; EINVAL when it is no file or not open for writing."""
     return _set_length(task, fd, length)
 
 
@@ -551,7 +551,7 @@ def lock_whole_file(task: Task, fd: int, operation: int, *, wait: bool) -> None:
 
 @table.syscall(131, "flock", FD, FLAGS("lock"), support=FULL, on_signal=RESTART)
 def flock(task: Task, fd: int, operation: int) -> int:
-    """flock(2); an operation that names no lock is EBADF, as on a Mac."""
+    """Lock an open file; EAGAIN when taken, EBADF for no operation, ENOTSUP for a socket."""
     require_vnode(task, fd)
     if operation & abi.LOCK_UN:
         wanted = fcntl.LOCK_UN
@@ -792,7 +792,7 @@ _COMMANDS: Final[dict[int, Callable[[Task, int, int, int], int]]] = {
     "A waiting F_SETLKW of a program with signal handlers does not notice a deadlock.",
 )
 def fcntl_(task: Task, fd: int, command: int, argument: int) -> int:
-    """fcntl(2)."""
+    """Copies, flags, record locks, paths and room of a descriptor; unknown ones ENOTTY."""
     action = _COMMANDS.get(command)
     try:
         if action is None:
@@ -824,7 +824,7 @@ def _bytes_waiting(fd: int) -> int:
     "every other request is ENOTTY. FIOASYNC is accepted and sends no SIGIO.",
 )
 def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
-    """ioctl(2)."""
+    """FIONREAD, FIONBIO, FIOCLEX and a few more; ENOTTY for others."""
     with translated():
         if request == abi.FIOCLEX or request == abi.FIONCLEX:
             os.set_inheritable(fd, request == abi.FIONCLEX)

@@ -72,7 +72,7 @@ class Reader:
 
 @table.syscall(344, "getdirentries64", FD, OUTPUT, SIZE, ADDRESS, support=FULL, returns=SSIZE)
 def getdirentries64(task: Task, fd: int, address: int, size: int, position: int) -> int:
-    """getdirentries64(2); 0 at the end.
+    """The next entries of a directory, 0 at its end; EINVAL for anything else.
 
     A buffer of 1024 bytes or more gives its last four to flags, of which bit 0 says
     that this call has reached the end.

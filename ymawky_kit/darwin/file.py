@@ -204,7 +204,7 @@ def _lock_opened(task: Task, fd: int, lock: int, *, wait: bool, empty: bool) -> 
     support=FULL, nocancel=398, on_signal=EINTR_ALWAYS,
 )
 def open_(task: Task, path: bytes, flags: int, mode: int) -> int:
-    """open(2)."""
+    """Open or make a file; ELOOP under O_NOFOLLOW and O_NOFOLLOW_ANY, EISDIR, ENOTDIR, EEXIST."""
     return _open(task, abi.AT_FDCWD, path, flags, mode)
 
 
@@ -213,7 +213,7 @@ def open_(task: Task, path: bytes, flags: int, mode: int) -> int:
     support=FULL, nocancel=464, on_signal=EINTR_ALWAYS,
 )
 def openat(task: Task, fd: int, path: bytes, flags: int, mode: int) -> int:
-    """openat(2)."""
+    """As open, from a directory's descriptor; EACCES for a way out of O_RESOLVE_BENEATH."""
     return _open(task, fd, path, flags, mode)
 
 
@@ -225,7 +225,7 @@ def openat(task: Task, fd: int, path: bytes, flags: int, mode: int) -> int:
 def open_dprotected_np(
     task: Task, path: bytes, flags: int, _class: int, _dpflags: int, mode: int
 ) -> int:
-    """open_dprotected_np(2)."""
+    """As open, with a protection class."""
     return _open(task, abi.AT_FDCWD, path, flags, mode)
 
 
@@ -256,37 +256,37 @@ def _stat_old(task: Task, start: int, path: bytes, address: int, *, follow: bool
 
 @table.syscall(338, "stat64", PATH, ADDRESS, support=FULL)
 def stat64(task: Task, path: bytes, address: int) -> int:
-    """stat(2) with struct stat64."""
+    """What a file is, 144 bytes; links are followed."""
     return _stat64(task, host.AT_FDCWD, path, address)
 
 
 @table.syscall(339, "fstat64", FD, ADDRESS, support=FULL)
 def fstat64(task: Task, fd: int, address: int) -> int:
-    """fstat(2) with struct stat64."""
+    """What an open file is, 144 bytes. EBADF."""
     return _stat64(task, fd, b"", address)
 
 
 @table.syscall(340, "lstat64", PATH, ADDRESS, support=FULL)
 def lstat64(task: Task, path: bytes, address: int) -> int:
-    """lstat(2) with struct stat64."""
+    """What a name is, 144 bytes; a link itself."""
     return _stat64(task, host.AT_FDCWD, path, address, follow=False)
 
 
 @table.syscall(188, "stat", PATH, ADDRESS, support=FULL)
 def stat_(task: Task, path: bytes, address: int) -> int:
-    """stat(2) with 32-bit inode numbers."""
+    """As stat64, the older form of 120 bytes with 32-bit inode numbers."""
     return _stat_old(task, host.AT_FDCWD, path, address)
 
 
 @table.syscall(189, "fstat", FD, ADDRESS, support=FULL)
 def fstat(task: Task, fd: int, address: int) -> int:
-    """fstat(2) with 32-bit inode numbers."""
+    """As fstat64, the older form of 120 bytes."""
     return _stat_old(task, fd, b"", address)
 
 
 @table.syscall(190, "lstat", PATH, ADDRESS, support=FULL)
 def lstat(task: Task, path: bytes, address: int) -> int:
-    """lstat(2) with 32-bit inode numbers."""
+    """As lstat64, the older form of 120 bytes."""
     return _stat_old(task, host.AT_FDCWD, path, address, follow=False)
 
 
@@ -306,13 +306,13 @@ def _statat(task: Task, how: _Stat, fd: int, path: bytes, address: int, flags: i
 
 @table.syscall(470, "fstatat64", DIRFD, _PATH_OR_NULL, ADDRESS, FLAGS("at"), support=FULL)
 def fstatat64(task: Task, fd: int, path: bytes, address: int, flags: int) -> int:
-    """fstatat(2) with struct stat64."""
+    """As stat64, from a directory; EINVAL for flags it does not know."""
     return _statat(task, _stat64, fd, path, address, flags)
 
 
 @table.syscall(469, "fstatat", DIRFD, _PATH_OR_NULL, ADDRESS, FLAGS("at"), support=FULL)
 def fstatat(task: Task, fd: int, path: bytes, address: int, flags: int) -> int:
-    """fstatat(2) with 32-bit inode numbers."""
+    """As fstatat64, the older form of 120 bytes."""
     return _statat(task, _stat_old, fd, path, address, flags)
 
 
@@ -332,20 +332,20 @@ def _access(fd: int, path: bytes, mode: int, flags: int) -> int:
 
 @table.syscall(33, "access", PATH, FLAGS("access"), support=FULL)
 def access(_task: Task, path: bytes, mode: int) -> int:
-    """access(2): with the real user and group."""
+    """May the real user read, write, execute? EACCES if not, EINVAL for other bits."""
     return _access(abi.AT_FDCWD, path, mode, 0)
 
 
 @table.syscall(466, "faccessat", DIRFD, PATH, FLAGS("access"), FLAGS("at"), support=FULL)
 def faccessat(_task: Task, fd: int, path: bytes, mode: int, flags: int) -> int:
-    """faccessat(2)."""
+    """As access, from a directory; AT_EACCESS asks for the effective user."""
     _check_flags(flags, abi.AT_EACCESS | _NOFOLLOW)
     return _access(fd, path, mode, flags)
 
 
 @table.syscall(15, "chmod", PATH, OCTAL, support=FULL)
 def chmod(_task: Task, path: bytes, mode: int) -> int:
-    """chmod(2)."""
+    """Set a file's mode."""
     with translated():
         host.change_mode(host.AT_FDCWD, path, mode & abi.ALLPERMS)
     return 0
@@ -353,7 +353,7 @@ def chmod(_task: Task, path: bytes, mode: int) -> int:
 
 @table.syscall(124, "fchmod", FD, OCTAL, support=FULL)
 def fchmod(task: Task, fd: int, mode: int) -> int:
-    """fchmod(2)."""
+    """Set an open file's mode; EINVAL for a pipe."""
     require_vnode(task, fd, EINVAL)
     with translated():
         os.fchmod(fd, mode & abi.ALLPERMS)
@@ -365,7 +365,7 @@ def fchmod(task: Task, fd: int, mode: int) -> int:
     note="The mode of a symbolic link itself cannot be set where the host's links have none.",
 )
 def fchmodat(_task: Task, fd: int, path: bytes, mode: int, flags: int) -> int:
-    """fchmodat(2)."""
+    """Set a mode, from a directory."""
     _check_flags(flags, _NOFOLLOW)
     with place(fd, path, no_symlinks=bool(flags & abi.AT_SYMLINK_NOFOLLOW_ANY)) as (start, name):
         host.change_mode(start, name, mode & abi.ALLPERMS, follow=not flags & _NOFOLLOW)
@@ -378,7 +378,7 @@ def _owner(number: int) -> int:
 
 @table.syscall(16, "chown", PATH, UINT, UINT, support=FULL)
 def chown(_task: Task, path: bytes, uid: int, gid: int) -> int:
-    """chown(2); -1 leaves a number alone."""
+    """Set a file's owner and group; -1 leaves one alone. EPERM."""
     with translated():
         os.chown(path, _owner(uid), _owner(gid))
     return 0
@@ -386,7 +386,7 @@ def chown(_task: Task, path: bytes, uid: int, gid: int) -> int:
 
 @table.syscall(123, "fchown", FD, UINT, UINT, support=FULL)
 def fchown(task: Task, fd: int, uid: int, gid: int) -> int:
-    """fchown(2)."""
+    """Set an open file's owner and group; EINVAL for a pipe."""
     require_vnode(task, fd, EINVAL)
     with translated():
         os.fchown(fd, _owner(uid), _owner(gid))
@@ -395,7 +395,7 @@ def fchown(task: Task, fd: int, uid: int, gid: int) -> int:
 
 @table.syscall(468, "fchownat", DIRFD, PATH, UINT, UINT, FLAGS("at"), support=FULL)
 def fchownat(_task: Task, fd: int, path: bytes, uid: int, gid: int, flags: int) -> int:
-    """fchownat(2)."""
+    """Set owner and group, from a directory."""
     _check_flags(flags, _NOFOLLOW)
     with place(fd, path, no_symlinks=bool(flags & abi.AT_SYMLINK_NOFOLLOW_ANY)) as (start, name):
         os.chown(
@@ -420,13 +420,13 @@ def _link(old_fd: int, old: bytes, new_fd: int, new: bytes, *, follow: bool) -> 
 
 @table.syscall(9, "link", PATH, PATH, support=FULL)
 def link(_task: Task, old: bytes, new: bytes) -> int:
-    """link(2); unlike Linux's it follows a symbolic link."""
+    """A second name for a file; follows a link, unlike Linux. EPERM for a directory."""
     return _link(abi.AT_FDCWD, old, abi.AT_FDCWD, new, follow=True)
 
 
 @table.syscall(471, "linkat", DIRFD, PATH, DIRFD, PATH, FLAGS("at"), support=FULL)
 def linkat(_task: Task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags: int) -> int:
-    """linkat(2)."""
+    """A second name, from directories; follows with AT_SYMLINK_FOLLOW only."""
     _check_flags(flags, abi.AT_SYMLINK_FOLLOW | abi.AT_SYMLINK_NOFOLLOW_ANY)
     if flags & abi.AT_SYMLINK_NOFOLLOW_ANY:
         with without_links(directory(old_fd), old) as (start, name):
@@ -442,7 +442,7 @@ def _link_name(start: int, name: bytes, target: int, new: bytes) -> int:
 
 @table.syscall(57, "symlink", TEXT, PATH, support=FULL)
 def symlink(_task: Task, target: bytes, name: bytes) -> int:
-    """symlink(2)."""
+    """Make a symbolic link. EEXIST."""
     with translated():
         os.symlink(target, name)
     return 0
@@ -450,7 +450,7 @@ def symlink(_task: Task, target: bytes, name: bytes) -> int:
 
 @table.syscall(474, "symlinkat", TEXT, DIRFD, PATH, support=FULL)
 def symlinkat(_task: Task, target: bytes, fd: int, name: bytes) -> int:
-    """symlinkat(2)."""
+    """Make a symbolic link, from a directory."""
     with translated():
         os.symlink(target, name, dir_fd=_optional(directory(fd)))
     return 0
@@ -467,13 +467,13 @@ def _readlink(task: Task, fd: int, path: bytes, address: int, size: int) -> int:
 
 @table.syscall(58, "readlink", PATH, OUTPUT, SIZE, support=FULL)
 def readlink(task: Task, path: bytes, address: int, size: int) -> int:
-    """readlink(2): no NUL, cut to the buffer without an error."""
+    """A link's target, without a NUL, cut to the buffer. EINVAL for no link."""
     return _readlink(task, abi.AT_FDCWD, path, address, size)
 
 
 @table.syscall(473, "readlinkat", DIRFD, PATH, OUTPUT, SIZE, support=FULL)
 def readlinkat(task: Task, fd: int, path: bytes, address: int, size: int) -> int:
-    """readlinkat(2)."""
+    """As readlink, from a directory."""
     return _readlink(task, fd, path, address, size)
 
 
@@ -482,7 +482,7 @@ def readlinkat(task: Task, fd: int, path: bytes, address: int, size: int) -> int
     note="Needs a host that can hold a link open (Linux); elsewhere EINVAL.",
 )
 def freadlink(task: Task, fd: int, address: int, size: int) -> int:
-    """freadlink(2): the target of a link that was opened with O_SYMLINK."""
+    """The target of a link that was opened with O_SYMLINK."""
     if size > abi.INT_MAX:
         raise Errno(EINVAL)
     with translated():
@@ -515,13 +515,13 @@ def _rmdir(fd: int, path: bytes, *, no_symlinks: bool = False) -> int:
 
 @table.syscall(10, "unlink", PATH, support=FULL)
 def unlink(_task: Task, path: bytes) -> int:
-    """unlink(2); of a directory EPERM, where Linux says EISDIR."""
+    """Take a name away; of a directory EPERM, where Linux says EISDIR."""
     return _unlink(abi.AT_FDCWD, path)
 
 
 @table.syscall(137, "rmdir", PATH, support=FULL)
 def rmdir(_task: Task, path: bytes) -> int:
-    """rmdir(2)."""
+    """Remove an empty directory; ENOTEMPTY, ENOTDIR, EINVAL for "."."""
     return _rmdir(abi.AT_FDCWD, path)
 
 
@@ -531,7 +531,7 @@ _UNLINK_PRIVATE: Final = 0x100 | 0x1000
 
 @table.syscall(472, "unlinkat", DIRFD, PATH, FLAGS("at"), support=FULL)
 def unlinkat(_task: Task, fd: int, path: bytes, flags: int) -> int:
-    """unlinkat(2)."""
+    """As unlink, or with AT_REMOVEDIR as rmdir, from a directory."""
     _check_flags(flags, abi.AT_REMOVEDIR | abi.AT_SYMLINK_NOFOLLOW_ANY | _UNLINK_PRIVATE)
     remove = _rmdir if flags & (abi.AT_REMOVEDIR | 0x100) else _unlink
     return remove(fd, path, no_symlinks=bool(flags & abi.AT_SYMLINK_NOFOLLOW_ANY))
@@ -558,13 +558,13 @@ def _rename(
 
 @table.syscall(128, "rename", PATH, PATH, support=FULL)
 def rename(_task: Task, old: bytes, new: bytes) -> int:
-    """rename(2)."""
+    """Give a file another name, replacing; ENOTEMPTY, EISDIR, ENOTDIR, EXDEV."""
     return _rename(abi.AT_FDCWD, old, abi.AT_FDCWD, new)
 
 
 @table.syscall(465, "renameat", DIRFD, PATH, DIRFD, PATH, support=FULL)
 def renameat(_task: Task, old_fd: int, old: bytes, new_fd: int, new: bytes) -> int:
-    """renameat(2)."""
+    """As rename, from directories."""
     return _rename(old_fd, old, new_fd, new)
 
 
@@ -572,7 +572,7 @@ def renameat(_task: Task, old_fd: int, old: bytes, new_fd: int, new: bytes) -> i
 def renameatx_np(
     _task: Task, old_fd: int, old: bytes, new_fd: int, new: bytes, flags: int
 ) -> int:
-    """renameatx_np(2): RENAME_EXCL never replaces, RENAME_SWAP exchanges."""
+    """As renameat; RENAME_EXCL never replaces (EEXIST), RENAME_SWAP exchanges."""
     _check_flags(
         flags, abi.RENAME_SECLUDE | abi.RENAME_EXCL | abi.RENAME_SWAP | abi.RENAME_NOFOLLOW_ANY
     )
@@ -600,19 +600,19 @@ def _mkdir(fd: int, path: bytes, mode: int) -> int:
 
 @table.syscall(136, "mkdir", PATH, OCTAL, support=FULL)
 def mkdir(_task: Task, path: bytes, mode: int) -> int:
-    """mkdir(2)."""
+    """Make a directory. EEXIST."""
     return _mkdir(abi.AT_FDCWD, path, mode)
 
 
 @table.syscall(475, "mkdirat", DIRFD, PATH, OCTAL, support=FULL)
 def mkdirat(_task: Task, fd: int, path: bytes, mode: int) -> int:
-    """mkdirat(2)."""
+    """Make a directory, from a directory."""
     return _mkdir(fd, path, mode)
 
 
 @table.syscall(132, "mkfifo", PATH, OCTAL, support=FULL)
 def mkfifo(_task: Task, path: bytes, mode: int) -> int:
-    """mkfifo(2)."""
+    """Make a named pipe. EEXIST."""
     with translated():
         os.mkfifo(path, mode & abi.ACCESSPERMS)
     return 0
@@ -620,7 +620,7 @@ def mkfifo(_task: Task, path: bytes, mode: int) -> int:
 
 @table.syscall(200, "truncate", PATH, OFFSET, support=FULL)
 def truncate(task: Task, path: bytes, length: int) -> int:
-    """truncate(2)."""
+    """Set a file's size; EISDIR, EINVAL."""
     if length < 0:
         raise Errno(EINVAL)
     try:
@@ -648,7 +648,7 @@ def _clone(fd: int, name: bytes, flags: int) -> int:
 def clonefileat(
     _task: Task, source_fd: int, source: bytes, fd: int, name: bytes, flags: int
 ) -> int:
-    """clonefileat(2)."""
+    """Copy a file by sharing its blocks."""
     with translated():
         host.status(directory(source_fd), source, follow=not flags & abi.CLONE_NOFOLLOW)
     return _clone(fd, name, flags)
@@ -659,7 +659,7 @@ def clonefileat(
     note="Answers as on a volume that is not APFS: ENOTSUP.",
 )
 def fclonefileat(task: Task, source: int, fd: int, name: bytes, flags: int) -> int:
-    """fclonefileat(2)."""
+    """Copy an open file by sharing its blocks."""
     require_vnode(task, source, EINVAL)
     return _clone(fd, name, flags)
 
@@ -669,7 +669,7 @@ def fclonefileat(task: Task, source: int, fd: int, name: bytes, flags: int) -> i
 
 @table.syscall(12, "chdir", PATH, support=FULL)
 def chdir(_task: Task, path: bytes) -> int:
-    """chdir(2)."""
+    """Change the current directory. ENOTDIR."""
     with translated():
         os.chdir(path)
     return 0
@@ -677,7 +677,7 @@ def chdir(_task: Task, path: bytes) -> int:
 
 @table.syscall(13, "fchdir", FD, support=FULL)
 def fchdir(task: Task, fd: int) -> int:
-    """fchdir(2)."""
+    """Change the current directory to an open one. ENOTDIR."""
     require_vnode(task, fd, ENOTDIR)
     with translated():
         os.fchdir(fd)
@@ -686,7 +686,7 @@ def fchdir(task: Task, fd: int) -> int:
 
 @table.syscall(61, "chroot", PATH, support=FULL)
 def chroot(_task: Task, path: bytes) -> int:
-    """chroot(2): root only, and the current directory stays."""
+    """Change the root directory; for root only, and the current directory stays."""
     if os.geteuid() != 0:
         raise Errno(EPERM)
     with translated():
@@ -696,7 +696,7 @@ def chroot(_task: Task, path: bytes) -> int:
 
 @table.syscall(60, "umask", OCTAL, support=FULL)
 def umask(_task: Task, mask: int) -> int:
-    """umask(2)."""
+    """Set the mask of modes and return the old one."""
     return os.umask(mask & abi.ACCESSPERMS)
 
 
@@ -756,23 +756,23 @@ def _statfs_descriptor(task: Task, fd: int, address: int) -> int:
 
 @table.syscall(345, "statfs64", PATH, ADDRESS, support=PARTIAL, note=_STATFS_NOTE)
 def statfs64(task: Task, path: bytes, address: int) -> int:
-    """statfs(2)."""
+    """What a file system is, 2168 bytes."""
     return _statfs_path(task, path, address)
 
 
 @table.syscall(346, "fstatfs64", FD, ADDRESS, support=PARTIAL, note=_STATFS_NOTE)
 def fstatfs64(task: Task, fd: int, address: int) -> int:
-    """fstatfs(2)."""
+    """What the file system of an open file is, 2168 bytes."""
     return _statfs_descriptor(task, fd, address)
 
 
 @table.syscall(157, "statfs", PATH, ADDRESS, support=PARTIAL, note=_STATFS_NOTE)
 def statfs(task: Task, path: bytes, address: int) -> int:
-    """statfs(2); arm64 uses the 64-bit structure under both numbers."""
+    """The same as statfs64 on arm64."""
     return _statfs_path(task, path, address)
 
 
 @table.syscall(158, "fstatfs", FD, ADDRESS, support=PARTIAL, note=_STATFS_NOTE)
 def fstatfs(task: Task, fd: int, address: int) -> int:
-    """fstatfs(2); arm64 uses the 64-bit structure under both numbers."""
+    """The same as fstatfs64 on arm64."""
     return _statfs_descriptor(task, fd, address)

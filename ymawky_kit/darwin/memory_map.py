@@ -140,7 +140,7 @@ def _choose_address(task: Task, address: int, size: int, flags: int) -> int:
 def mmap(
     task: Task, address: int, length: int, protection: int, flags: int, fd: int, offset: int
 ) -> int:
-    """mmap(2): whole 16 KiB pages, never writable and executable at once."""
+    """Map memory or a file in 16 KiB pages, never writable and executable at once (EACCES)."""
     inside = offset & PAGE_MASK
     strict = bool(flags & abi.MAP_UNIX03)
     if protection & ~_ALL or (offset < 0 and not flags & abi.MAP_ANON):
@@ -199,7 +199,7 @@ def _without_holes(task: Task, address: int, size: int, number: int = ENOMEM) ->
 
 @table.syscall(73, "munmap", ADDRESS, SIZE, support=FULL)
 def munmap(task: Task, address: int, length: int) -> int:
-    """munmap(2); holes are fine, the mapping of __LINKEDIT stays."""
+    """Take pages away; EINVAL unless 16 KiB aligned and not empty. Holes are fine."""
     size = _aligned_range(address, length)
     if not length:
         raise Errno(EINVAL)
@@ -211,7 +211,7 @@ def munmap(task: Task, address: int, length: int) -> int:
 
 @table.syscall(74, "mprotect", ADDRESS, SIZE, FLAGS("protection"), support=FULL)
 def mprotect(task: Task, address: int, length: int, protection: int) -> int:
-    """mprotect(2); a hole is ENOMEM, more than the mapping may ever allow EACCES."""
+    """Change protection; ENOMEM for a hole, EACCES for more than may ever be."""
     size = _aligned_range(address, length)
     if protection & ~_ALL:
         raise Errno(EINVAL)
@@ -228,7 +228,7 @@ def mprotect(task: Task, address: int, length: int, protection: int) -> int:
 
 @table.syscall(75, "madvise", ADDRESS, SIZE, ENUM("madvise"), support=FULL)
 def madvise(task: Task, address: int, length: int, advice: int) -> int:
-    """madvise(2): MADV_ZERO clears pages, the rest changes nothing a program could see."""
+    """Advice: MADV_ZERO clears pages, the rest changes nothing a program could see."""
     if advice == abi.MADV_PAGEOUT:
         raise Errno(ENOTSUP)
     if not abi.MADV_NORMAL <= advice <= abi.MADV_ZERO:
@@ -253,7 +253,7 @@ _HOST_SYNC: Final = 0x10 if os.uname().sysname == "Darwin" else 4
 
 @table.syscall(65, "msync", ADDRESS, SIZE, FLAGS("msync"), support=FULL, nocancel=405)
 def msync(task: Task, address: int, length: int, flags: int) -> int:
-    """msync(2)."""
+    """Write a shared mapping to its file; ENOMEM for a hole."""
     if flags & abi.MS_SYNC and flags & abi.MS_ASYNC:
         raise Errno(EINVAL)
     start = address & ~PAGE_MASK
@@ -274,7 +274,7 @@ def msync(task: Task, address: int, length: int, flags: int) -> int:
     note="Every mapped page counts as resident.",
 )
 def mincore(task: Task, address: int, length: int, vector: int) -> int:
-    """mincore(2): one byte a page."""
+    """Which pages are in memory, one byte each."""
     start = address & ~PAGE_MASK
     if address + length + PAGE_MASK >= _TOP:
         raise Errno(EINVAL)

@@ -45,31 +45,31 @@ _I64: Final = Struct("<q")
 
 @table.syscall(24, "getuid", support=FULL, returns=UNSIGNED)
 def getuid(_task: Task) -> int:
-    """getuid(2)."""
+    """The real user."""
     return os.getuid()
 
 
 @table.syscall(25, "geteuid", support=FULL, returns=UNSIGNED)
 def geteuid(_task: Task) -> int:
-    """geteuid(2)."""
+    """The effective user."""
     return os.geteuid()
 
 
 @table.syscall(47, "getgid", support=FULL, returns=UNSIGNED)
 def getgid(_task: Task) -> int:
-    """getgid(2)."""
+    """The real group."""
     return os.getgid()
 
 
 @table.syscall(43, "getegid", support=FULL, returns=UNSIGNED)
 def getegid(_task: Task) -> int:
-    """getegid(2)."""
+    """The effective group."""
     return os.getegid()
 
 
 @table.syscall(23, "setuid", UINT, support=FULL)
 def setuid(_task: Task, uid: int) -> int:
-    """setuid(2): root changes all three ids, others the effective one."""
+    """Become a user; root changes all three ids, others the effective one. EPERM."""
     with translated():
         os.setuid(uid)
     return 0
@@ -77,7 +77,7 @@ def setuid(_task: Task, uid: int) -> int:
 
 @table.syscall(181, "setgid", UINT, support=FULL)
 def setgid(_task: Task, gid: int) -> int:
-    """setgid(2)."""
+    """Become a group, by the same rule. EPERM."""
     with translated():
         os.setgid(gid)
     return 0
@@ -85,7 +85,7 @@ def setgid(_task: Task, gid: int) -> int:
 
 @table.syscall(327, "issetugid", support=FULL)
 def issetugid(_task: Task) -> int:
-    """issetugid(2): 0, for the emulator starts no set-id program."""
+    """Was this a set-id program? 0, for the emulator starts none."""
     return 0
 
 
@@ -100,7 +100,7 @@ def thread_selfid(_task: Task) -> int:
 
 @table.syscall(194, "getrlimit", ENUM("rlimit"), ADDRESS, support=FULL)
 def getrlimit(task: Task, which: int, address: int) -> int:
-    """getrlimit(2)."""
+    """A limit, soft and hard; a fresh process may have 256 descriptors. EINVAL."""
     task.memory.write(address, RLIMIT.codec.pack(*limits.get(task, which)))
     return 0
 
@@ -110,7 +110,7 @@ def getrlimit(task: Task, which: int, address: int) -> int:
     note="CPU, FSIZE, CORE and NOFILE take effect; the others are only remembered.",
 )
 def setrlimit(task: Task, which: int, address: int) -> int:
-    """setrlimit(2)."""
+    """Set a limit; EINVAL for soft over hard, EPERM for raising the hard one."""
     limits.get(task, which)     # an unknown resource before a bad pointer
     soft, hard = RLIMIT.codec.unpack(task.memory.view(address, RLIMIT.size))
     with translated():
@@ -120,7 +120,7 @@ def setrlimit(task: Task, which: int, address: int) -> int:
 
 @table.syscall(117, "getrusage", ENUM("rusage"), ADDRESS, support=FULL)
 def getrusage(task: Task, who: int, address: int) -> int:
-    """getrusage(2); the largest size is in bytes here, in KiB on Linux."""
+    """Time and memory used; the largest size is in bytes here, in KiB on Linux."""
     if who not in (abi.RUSAGE_SELF, abi.RUSAGE_CHILDREN):
         raise Errno(EINVAL)
     found = resource.getrusage(
@@ -154,7 +154,7 @@ _PRIORITY: Final = {
     note="Processes, groups and users; the Darwin-only kinds are EINVAL.",
 )
 def getpriority(_task: Task, which: int, who: int) -> int:
-    """getpriority(2): -20 to 20."""
+    """A scheduling priority, -20 to 20."""
     if which not in _PRIORITY:
         raise Errno(EINVAL)
     with translated():
@@ -166,7 +166,7 @@ def getpriority(_task: Task, which: int, who: int) -> int:
     note="Processes, groups and users; the Darwin-only kinds are EINVAL.",
 )
 def setpriority(_task: Task, which: int, who: int, priority: int) -> int:
-    """setpriority(2): out of range is cut to -20 or 20."""
+    """Set a priority; out of range is cut to -20 or 20."""
     if which not in _PRIORITY:
         raise Errno(EINVAL)
     with translated():
@@ -179,7 +179,7 @@ def setpriority(_task: Task, which: int, who: int, priority: int) -> int:
 
 @table.syscall(500, "getentropy", OUTPUT, SIZE, support=FULL)
 def getentropy(task: Task, address: int, size: int) -> int:
-    """getentropy(2): at most 256 bytes a call; the result is 0, not a count."""
+    """Random bytes, at most 256 a call (EINVAL); the result is 0, not a count."""
     if size > 256:
         raise Errno(EINVAL)
     task.memory.write(address, os.urandom(size))
@@ -286,7 +286,7 @@ def _answer(
 def sysctl(
     task: Task, name: int, count: int, old: int, length: int, new: int, _new_length: int
 ) -> int:
-    """sysctl(3) by numbers."""
+    """A value of the kernel, by numbers."""
     if not 2 <= count <= 12:
         raise Errno(EINVAL)
     mib = tuple(task.memory.i32(name + 4 * index) for index in range(count))
@@ -301,7 +301,7 @@ def sysctl(
 def sysctlbyname(
     task: Task, name: int, size: int, old: int, length: int, new: int, _new_length: int
 ) -> int:
-    """sysctlbyname(3); the name comes with its length and needs no NUL."""
+    """A value of the kernel, by name; the name comes with its length."""
     if size >= abi.PATH_MAX:
         raise Errno(EINVAL)
     text = task.memory.read(name, size).rstrip(b"\0")
