@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 from struct import pack
 
 import pytest
@@ -421,3 +423,14 @@ def test_no_rebase_list_crashes_checker_or_reader(stream: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_are_no_program(noise: bytes) -> None:
     assert () != macho.check(noise)
+
+
+def test_the_checker_shares_no_line_with_those_it_judges() -> None:
+    folder = Path(macho.check.__code__.co_filename).parent
+    allowed = "ymawky_kit.macho.check"
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                assert not node.module.startswith("ymawky_kit") or node.module.startswith(allowed)
+            if isinstance(node, ast.Import):
+                assert not any(name.name.startswith("ymawky_kit") for name in node.names)

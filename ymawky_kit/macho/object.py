@@ -64,18 +64,13 @@ class RelocationEntry:
 def write_object(module: ObjectFile) -> bytes:
     """The object file of a module.
 
-    Raises :class:`KitError` for an addend that its 24 bits cannot hold.
+    Raises :class:`KitError` for an addend that its 24 bits cannot hold, and for a
+    relocation outside its section.
     """
     names = _symbol_order(module)
     index = {name: position for position, (name, _) in enumerate(names)}
 
-    # Sections get addresses as if they were loaded one behind the other from 0.
-    addresses: list[int] = []
-    end = 0
-    for section in module.sections:
-        end = _up(end, 1 << section.align)
-        addresses.append(end)
-        end += section.size
+    addresses, end = _addresses(module)
 
     private = sum(s is not None and not s.is_global for _, s in names)
     exported = sum(s is not None and s.is_global for _, s in names)
@@ -87,7 +82,7 @@ def write_object(module: ObjectFile) -> bytes:
     in_file = bytearray()
     for section, address in zip(module.sections, addresses, strict=True):
         if not section.zero_fill:
-            # In the file as far apart as in memory, so that alignment is kept.
+            # As far apart in the file as in memory, so that alignment is kept.
             in_file += bytes(address - len(in_file))
             in_file += _with_addends(section.data, section.relocations)
     file_size = len(in_file)
@@ -124,6 +119,21 @@ def write_object(module: ObjectFile) -> bytes:
                   commands_size, 0).pack()
     head += b"".join(command.pack() for command in commands)
     return bytes(head.ljust(start, b"\0") + in_file + relocations + table + strings)
+
+
+def _addresses(module: ObjectFile) -> tuple[list[int], int]:
+    """Addresses as if all sections were loaded one behind the other from 0, and the end.
+
+    Zero-fill comes last, so that it takes no room in the file.
+    """
+    addresses = [0] * len(module.sections)
+    end = 0
+    for zero_fill in (False, True):
+        for index, section in enumerate(module.sections):
+            if section.zero_fill == zero_fill:
+                addresses[index] = end = _up(end, 1 << section.align)
+                end += section.size
+    return addresses, end
 
 
 def _symbol_order(module: ObjectFile) -> list[tuple[str, Symbol | None]]:
@@ -173,6 +183,9 @@ def _with_addends(data: bytes, relocations: tuple[Relocation, ...]) -> bytes:
     for relocation in relocations:
         if relocation.kind is RelocationKind.UNSIGNED:
             end = relocation.offset + relocation.size
+            if not 0 <= relocation.offset <= end <= len(data):
+                raise KitError.of(f"a reference to '{relocation.symbol}' at {relocation.offset:#x},"
+                                  " outside its section", relocation.span)
             value = relocation.addend % (1 << 8 * relocation.size)
             patched[relocation.offset:end] = value.to_bytes(relocation.size, "little")
     return bytes(patched)
