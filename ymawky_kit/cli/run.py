@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,12 @@ import click
 
 from ymawky_kit.cli.console import must_exist
 from ymawky_kit.cli.failure import Ended
+from ymawky_kit.cli.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ymawky_kit.emu.event import SyscallEvent
     from ymawky_kit.run import ExitStatus
 
 #: The words behind FILE belong to it, also those that look like options.
@@ -48,7 +49,7 @@ def run(where: str | None, file: Path, arguments: tuple[str, ...]) -> None:
 
     The exit status is the program's own, or 128 + n if signal n ended it.
     """
-    from ymawky_kit.run import runner
+    from ymawky_kit.run.runners import runner
 
     command = runner(where).command(must_exist(file, _HINT), arguments)
     sys.stdout.flush()
@@ -79,32 +80,22 @@ def trace(output: Any, file: Path, arguments: tuple[str, ...]) -> None:
     what the kernel answered.  Children are followed.  Of a server, each request
     appears as it comes in; Ctrl-C ends it.
     """
-    from ymawky_kit import run as running
+    from ymawky_kit.run.tracing import trace as trace_calls
 
     stream = output if output is not None else sys.stderr
 
-    def show(event: running.SyscallEvent) -> None:
-        stream.write(f"{event.pid}  {event}\n")
+    def show(event: SyscallEvent) -> None:
+        stream.write(f"{event.process}  {event.text}\n")
         stream.flush()
 
     program = must_exist(file, _HINT)
-    # Ctrl-C is for the program, which has it from the terminal as well: a server
-    # then ends in its own way, and its last calls are seen.
-    before = signal.signal(signal.SIGINT, lambda number, frame: None)
-    try:
-        status = running.trace(program, arguments, on_event=show)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    stream.write(f"1  {describe(status)}\n")
+    with Relay() as relay:
+        status = trace_calls(program, arguments, on_event=show, on_start=relay.to)
+    stream.write(f"-- {status}\n")
+    stream.flush()
     raise Ended(exit_code(status))
 
 
 def exit_code(status: ExitStatus) -> int:
     """As a shell counts: the program's own, or 128 + the signal's number."""
-    return 128 + status.signal if status.signal is not None else status.code
-
-
-def describe(status: ExitStatus) -> str:
-    if status.signal is not None:
-        return f"ended by signal {status.signal}"
-    return f"exit status {status.code}"
+    return 128 + status.signal if status.signal else status.code

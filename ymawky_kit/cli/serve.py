@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -13,15 +11,14 @@ from ymawky_kit import paths
 from ymawky_kit.cli.build import chapter_option, default_name, make, workplace, write
 from ymawky_kit.cli.console import say, shown
 from ymawky_kit.cli.failure import NO_INPUT, USAGE, CommandError, Ended
+from ymawky_kit.cli.relay import Relay
 from ymawky_kit.cli.run import exit_code, where_option
 
 if TYPE_CHECKING:
     from ymawky_kit.chapters import Program
-    from ymawky_kit.run import ExitStatus, Process
 
 PORT = 8080
 ADDRESS = "127.0.0.1"
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(epilog="""\b
@@ -52,7 +49,7 @@ def serve(
     It assembles, links and signs the server anew, which takes less than a second,
     and runs it: natively on Apple silicon, emulated on any other machine.
     """
-    from ymawky_kit.run import runner
+    from ymawky_kit.run.runners import runner
 
     root = _folder(directory) if directory is not None else paths.docroot()
     if errors is not None:
@@ -68,9 +65,12 @@ def serve(
     if errors is not None:
         arguments += ["--errors", str(errors)]
     say(f"running it {_how(chosen.name)}; Ctrl-C stops it")
-    with _Relay() as relay:
-        process = chosen.start(target, [*arguments, shown(root)], capture=False)
-        status = exit_code(relay.run(process))
+    with (
+        Relay() as relay,
+        chosen.start(target, [*arguments, shown(root)], capture=False) as process,
+    ):
+        relay.to(process)
+        status = exit_code(process.wait())
     if status == 0:
         say("stopped")
     raise Ended(status)
@@ -95,34 +95,3 @@ def _how(runner: str) -> str:
     if runner == "native":
         return "natively, on this machine's own kernel"
     return "emulated: the kit answers its system calls as Darwin would"
-
-
-class _Relay:
-    """Hands the signals that ask us to stop to the server, which runs in a group of its own.
-
-    The first one lets it finish in its own way; a second one ends it at once.
-    """
-
-    def __init__(self) -> None:
-        self._process: Process | None = None
-        self._asked: list[int] = []
-
-    def __enter__(self) -> _Relay:
-        self._before = {number: signal.signal(number, self._ask) for number in _STOP_SIGNALS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def run(self, process: Process) -> ExitStatus:
-        """Wait for the process, whatever asks it to stop meanwhile."""
-        self._process = process
-        for number in self._asked[:1]:      # asked before it was even started
-            process.send_signal(number)
-        return process.wait()
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self._asked.append(number)
-        if self._process is not None:
-            self._process.send_signal(number if len(self._asked) == 1 else signal.SIGKILL)

@@ -7,6 +7,7 @@ arm_prepare_u64_syscall_return).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import mmap
@@ -210,8 +211,7 @@ class Kernel:
         self.task.short = fault.short if fault is not None else None
         try:
             if fault is not None and fault.error is not None:
-                if row.name == "close":     # a close that fails has closed all the same
-                    compile_entry(row, self.task, first)()
+                self._before_failure(row, first, raw)
                 raise Errno(fault.error)
             compile_entry(row, self.task, first)()
         except Errno as problem:
@@ -238,6 +238,14 @@ class Kernel:
             self._spoil(row, error is None)
         if cpu.words[ATTENTION]:
             cpu.stop()
+
+    def _before_failure(self, row: Row, first: int, raw: tuple[int, ...]) -> None:
+        """What a real call has done although it fails."""
+        if row.name == "close":
+            compile_entry(row, self.task, first)()      # the number is free all the same
+        elif row.name == "sendfile":
+            with contextlib.suppress(BadAddress):
+                self.memory.put_u64(raw[3], 0)          # the count goes out on failure too
 
     def _record(
         self,

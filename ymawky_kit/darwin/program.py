@@ -58,6 +58,8 @@ def prepare(
     argv: Sequence[bytes],
     env: Sequence[bytes],
     path: bytes,
+    *,
+    strict: bool = False,
 ) -> Start:
     """Map the stack and the stub, build the argument block, set the registers.
 
@@ -70,6 +72,8 @@ def prepare(
     top = STACK_TOP - (loaded.slide & -PAGE)
     bottom = top - STACK_SIZE
     memory.map(bottom, STACK_SIZE, READ | WRITE, READ | WRITE, name="stack")
+    if strict:
+        cpu.guard_stack(bottom, top)
     start = _argument_block(memory, loaded, argv, env, path, top)
     general = cpu.general
     for number in range(31):
@@ -236,7 +240,9 @@ def start_program(
     kernel.symbols = loaded.symbols
     kernel.task.executable = path
     kernel.task.arguments = tuple(argv)
-    return prepare(kernel.memory, kernel.cpu, loaded, argv, env, path)
+    return prepare(
+        kernel.memory, kernel.cpu, loaded, argv, env, path, strict=kernel.strict
+    )
 
 
 def _close_on_exec(task: Task) -> None:

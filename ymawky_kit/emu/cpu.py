@@ -32,7 +32,6 @@ CARRY: Final = 1 << 29
 _NOWHERE: Final = 0xFFFF_FFFF_FFFF_FFF0
 
 _SVC: Final = 2
-_BREAKPOINT: Final = 7
 
 _X_IDS: Final = (
     *(a64.UC_ARM64_REG_X0 + n for n in range(29)), a64.UC_ARM64_REG_X29, a64.UC_ARM64_REG_X30,
@@ -109,6 +108,11 @@ _held: Any = ctypes.PyDLL(_path)
 #: Calls that let other Python threads run meanwhile.
 _free: Any = ctypes.CDLL(_path)
 
+#: QEMU's EXCP_ numbers.
+_EXCEPTIONS: Final = {
+    3: Reason.ALIGNMENT, 4: Reason.ALIGNMENT, 7: Reason.BREAKPOINT, 14: Reason.ALIGNMENT,
+}
+
 _FAULTS: Final = {
     ucc.UC_MEM_READ_UNMAPPED: (Reason.UNMAPPED, READ),
     ucc.UC_MEM_WRITE_UNMAPPED: (Reason.UNMAPPED, WRITE),
@@ -160,6 +164,7 @@ class Cpu:
         #: An exception that left a callback; `run` raises it.
         self.failure: BaseException | None = None
         self._event: Stop | None = None
+        self._back_to: int | None = None
         self._hooks: list[Any] = []
         self._open()
 
@@ -214,14 +219,19 @@ class Cpu:
                 self.failure = error
                 self._stop(self._engine)
             return
-        reason = Reason.BREAKPOINT if number == _BREAKPOINT else Reason.ALIGNMENT
-        self._event = Stop(reason, self.get_pc())
+        # Aborts that come here are misaligned accesses; the rest (UDEF, HVC, SMC) are
+        # instructions that EL0 does not have.
+        pc = self.get_pc()
+        reason = Reason.ALIGNMENT if pc & 3 else _EXCEPTIONS.get(number, Reason.ILLEGAL)
+        self._event = Stop(reason, pc)
         self._stop(self._engine)
 
     def _on_invalid(
         self, _engine: int, kind: int, address: int, _size: int, _value: int, _data: int
     ) -> bool:
         reason, access = _FAULTS.get(kind, (Reason.UNMAPPED, READ))
+        if access == EXECUTE and address & 3:
+            reason = Reason.ALIGNMENT       # the processor looks at that first
         self._event = Stop(reason, address, access)
         return False
 
@@ -236,6 +246,23 @@ class Cpu:
         words[native.BLOCK] = address
         words[native.BLOCK_SIZE] = size
         self.counter.note(address, size)
+
+    def guard_stack(self, start: int, end: int) -> None:
+        """Stop with ALIGNMENT when the stack is touched while sp is not a multiple of 16.
+
+        The processor of a Mac faults there; Unicorn's does not.
+        """
+
+        def on_access(
+            _engine: int, _kind: int, address: int, _size: int, _value: int, _data: int
+        ) -> None:
+            if self.get_sp() & 15 and self._event is None:
+                self._event = Stop(Reason.ALIGNMENT, address)
+                self._back_to = self.get_pc()
+                self._stop(self._engine)
+
+        kinds = ucc.UC_HOOK_MEM_READ | ucc.UC_HOOK_MEM_WRITE
+        self._hook(kinds, _ACCESS(on_access), start, end - 1)
 
     def watch_writes(self, callback: Callable[[int, int, int], None]) -> Callable[[], None]:
         """Call back with (address, size, value) for every store; returns what ends it."""
@@ -356,6 +383,9 @@ class Cpu:
         )
         if self.failure is not None:
             raise self.failure
+        if self._back_to is not None:
+            self.set_pc(self._back_to)
+            self._back_to = None
         event = self._event
         if event is None:
             if status == ucc.UC_ERR_OK:

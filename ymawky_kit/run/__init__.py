@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ymawky_kit.emu.exit import ExitStatus
 
 if TYPE_CHECKING:
-    from ymawky_kit.run.runner import (
+    from ymawky_kit.run.runners import (
         EmulatedRunner,
         NativeRunner,
         Process,
@@ -29,5 +29,5 @@ def __getattr__(name: str) -> Any:
     if name == "trace":
         return import_module("ymawky_kit.run.tracing").trace
     if name in __all__:
-        return getattr(import_module("ymawky_kit.run.runner"), name)
+        return getattr(import_module("ymawky_kit.run.runners"), name)
     raise AttributeError(name)

@@ -9,6 +9,7 @@ Options (all optional, before FILE):
   --strict           spoil registers at calls, check sp
   --quiet            no report when a fault kills the program
   --argv0=TEXT       what the program sees as its own name
+  --without=NAME     a variable that Python itself has put into the environment
   --token=TEXT       nothing; a mark by which the runner finds this process's forks
 """
 
@@ -42,6 +43,7 @@ class Options:
     quiet: bool = False
     name: str | None = None
     token: str | None = None
+    without: str | None = None
 
     @classmethod
     def parse(cls, words: list[str]) -> Options:
@@ -67,6 +69,8 @@ class Options:
                 options.name = value
             elif key == "--token":
                 options.token = value
+            elif key == "--without":
+                options.without = value
             else:
                 raise ValueError(f"unknown option {word}")
         raise ValueError("no program given")
@@ -88,6 +92,8 @@ class Options:
             found.append(f"--argv0={self.name}")
         if self.token is not None:
             found.append(f"--token={self.token}")
+        if self.without is not None:
+            found.append(f"--without={self.without}")
         return [*found, self.program, *self.arguments]
 
 
@@ -131,7 +137,7 @@ def _boot(options: Options, data: bytes) -> Machine:
     machine, kernel = assemble_machine(
         data,
         [os.fsencode(word) for word in (name, *options.arguments)],
-        {os.fsdecode(k): os.fsdecode(v) for k, v in os.environb.items()},
+        {name: value for name, value in os.environ.items() if name != options.without},
         path=os.fsencode(options.program),
         slide=options.slide,
         strict=options.strict,

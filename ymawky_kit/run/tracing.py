@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.exit import ExitStatus
-from ymawky_kit.run.runner import EmulatedRunner, Process, start_command
+from ymawky_kit.run.runners import EmulatedRunner, Process, start_command
 
 _LOOK_EVERY = 0.02
 
@@ -39,7 +39,7 @@ def trace(
     path = Path(name)
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
-        command = chosen.command(program, args, trace_file=path)
+        command = chosen.command(program, args, trace_file=path, env=env)
         with start_command(command, program, cwd=cwd, env=env, capture=not inherit) as process, \
                 path.open("rb") as file:
             if on_start is not None:

@@ -231,7 +231,7 @@ def _feed(pipe: IO[bytes], data: bytes) -> None:
 
 def _watchdog(pid: int) -> subprocess.Popen[bytes]:
     """A shell that kills session `pid` unless it is told a word first."""
-    script = f"if read word; then exit 0; fi; kill -9 -- -{pid} 2>/dev/null"
+    script = f"if read word; then exit 0; fi; kill -s KILL -- -{pid} 2>/dev/null"
     return subprocess.Popen(
         ["/bin/sh", "-c", script],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -365,8 +365,14 @@ class EmulatedRunner:
         self.report = report
 
     def command(
-        self, program: Path, args: Sequence[str] = (), *, trace_file: Path | None = None
+        self,
+        program: Path,
+        args: Sequence[str] = (),
+        *,
+        trace_file: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> list[str]:
+        """`env` is the environment that the argv will be started with; None is ours."""
         from ymawky_kit.run.guest import Options
 
         options = Options(
@@ -374,6 +380,8 @@ class EmulatedRunner:
             plan=self.plan, quiet=not self.report, name=str(program),
             trace=str(trace_file) if trace_file is not None else None,
             token=secrets.token_hex(8),
+            # In the C locale Python sets this for itself (PEP 538).
+            without=None if "LC_CTYPE" in (os.environ if env is None else env) else "LC_CTYPE",
         )
         places = os.pathsep.join(_import_places())
         return [sys.executable, "-I", "-S", str(_LAUNCH), places, *options.words()]
@@ -398,8 +406,8 @@ class EmulatedRunner:
             trace_file = Path(name)
         try:
             return start_command(
-                self.command(program, args, trace_file=trace_file), program, cwd=cwd, env=env,
-                stdin=stdin, capture=capture, pass_fds=pass_fds, trace_file=trace_file,
+                self.command(program, args, trace_file=trace_file, env=env), program, cwd=cwd,
+                env=env, stdin=stdin, capture=capture, pass_fds=pass_fds, trace_file=trace_file,
             )
         except BaseException:
             if trace_file is not None:
