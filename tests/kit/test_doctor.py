@@ -241,10 +241,6 @@ OTHERS = {
         Simulated(port_refused="Address already in use"), "port", State.NOTE,
         "8080 cannot be used (Address already in use)", "make serve PORT=8081",
     ),
-    "an Intel Python on Apple silicon": (
-        Simulated(system="darwin", rosetta=True), "programs run", State.NOTE,
-        "Intel Python", "brew install",
-    ),
     "no clang on Linux": (
         Simulated(probes={checks.CLANG_PROBE: Outcome(1, "")}), "clang", State.NOTE,
         "no clang", "pip install ziglang",
@@ -259,6 +255,17 @@ def test_other_troubles_are_told_with_one_command(name):
     assert state is finding.state
     assert text in finding.text
     assert mend in finding.mend
+
+
+@pytest.mark.parametrize(("machine", "text"), [
+    (Simulated(), "emulated: this is linux on x86_64"),
+    (Simulated(processor="aarch64"), "emulated: this is linux on aarch64"),
+    (Simulated(system="darwin"), "emulated: this is darwin on x86_64"),
+    (apple_silicon(), "natively: this is Apple silicon"),
+    (Simulated(system="darwin", rosetta=True), "natively: this is Apple silicon, though"),
+])
+def test_it_is_said_how_programs_run_here(machine, text):
+    assert state_of(machine)["programs run"].text.startswith(text)
 
 
 def test_a_program_that_cannot_be_built_and_run_is_a_problem():

@@ -13,6 +13,7 @@ import click
 from ymawky_kit import paths
 from ymawky_kit.cli.console import say, shown, size
 from ymawky_kit.cli.failure import CANNOT_CREATE, CommandError
+from ymawky_kit.source import KitError
 
 if TYPE_CHECKING:
     from ymawky_kit.chapters import Built
@@ -62,12 +63,10 @@ def write(built: Built, target: Path) -> None:
     """Put the executable in its place and say so; raises CommandError."""
     from ymawky_kit import macho
 
-    if target.is_dir():
-        raise CommandError(f"{target} is a directory, not a file to write", CANNOT_CREATE)
     try:
         macho.install(built.data, target)
-    except OSError as error:
-        raise CommandError(f"cannot write {target}: {error.strerror}", CANNOT_CREATE) from None
+    except KitError as error:
+        raise CommandError(error.diagnostics[0].message, CANNOT_CREATE) from None
     say(f"wrote {shown(target)} ({size(len(built.data))})")
 
 

@@ -46,12 +46,10 @@ class Ended(Exception):  # noqa: N818 - it is no error
 def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     """Run a command; everything that can go wrong becomes its exit status."""
     try:
-        command.main(
-            args=list(arguments) if arguments is not None else None,
-            prog_name="ymawky",
-            standalone_mode=False,
-            color=_colour(),
-        )
+        # Not command.main(): it has its own ways with an interrupt and a broken pipe.
+        words = list(arguments) if arguments is not None else sys.argv[1:]
+        with command.make_context("ymawky", words, color=_colour()) as context:
+            command.invoke(context)
         sys.stdout.flush()
     except BaseException as error:
         return _status(error)
@@ -83,10 +81,8 @@ def _status(error: BaseException) -> int:
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED
         case BrokenPipeError():
-            # Nobody reads any more; Python would complain once more while it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return BROKEN_PIPE
-        case ModuleNotFoundError():
+            return _nobody_reads()
+        case ModuleNotFoundError() if not (error.name or "").startswith("ymawky_kit"):
             return _missing_package(error)
         case OSError():
             return _os_error(error)
@@ -96,6 +92,14 @@ def _status(error: BaseException) -> int:
         f"internal error: {type(error).__name__}: {_one_line(str(error))}", SOFTWARE,
         "YMAWKY_DEBUG=1 shows where",
     )
+
+
+def _nobody_reads() -> int:
+    """End quietly: Python would complain once more when it flushes its streams."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return BROKEN_PIPE
 
 
 def _say(message: str, status: int, hint: str | None = None) -> int:
@@ -125,12 +129,12 @@ def _os_error(error: OSError) -> int:
 def _missing_package(error: ModuleNotFoundError) -> int:
     return _say(
         f"the Python package '{error.name}' is not installed", UNAVAILABLE,
-        "in a checkout `make lab` installs everything; `ymawky doctor` looks further",
+        "ymawky doctor looks further",
     )
 
 
-def _see(error: click.UsageError) -> str | None:
-    return f"see: {error.ctx.command_path} --help" if error.ctx is not None else None
+def _see(error: click.UsageError) -> str:
+    return f"see: {error.ctx.command_path if error.ctx is not None else 'ymawky'} --help"
 
 
 def _one_line(text: str) -> str:

@@ -124,18 +124,13 @@ def _package(machine: Machine, name: str, oldest: tuple[int, ...], probe: str) -
 
 
 def runs_natively(machine: Machine) -> bool:
-    return machine.system == "darwin" and machine.processor == "arm64"
+    return machine.system == "darwin" and (machine.processor == "arm64" or machine.translated())
 
 
 def running(machine: Machine) -> Finding:
     if runs_natively(machine):
-        return good("programs run", "natively: this is Apple silicon")
-    if machine.translated():
-        return note(
-            "programs run",
-            "emulated, for this is an Intel Python; with one for Apple silicon they run natively",
-            "brew install python@3.12",
-        )
+        python = ", though its Python is an Intel one" if machine.translated() else ""
+        return good("programs run", f"natively: this is Apple silicon{python}")
     return good("programs run", f"emulated: this is {machine.system} on {machine.processor}")
 
 

@@ -6,8 +6,8 @@ doctor any machine it likes.
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shlex
@@ -127,7 +127,8 @@ class Here:
 
     def module_files(self, module: str) -> frozenset[str] | None:
         try:
-            spec = importlib.util.find_spec(module)
+            # Not importlib.util.find_spec: what was imported before is not what is there now.
+            spec = importlib.machinery.PathFinder.find_spec(module)
         except (ImportError, ValueError):
             return None
         if spec is None or spec.origin is None:
