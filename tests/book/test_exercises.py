@@ -150,8 +150,8 @@ WRONG: list[tuple[str, str, Callable[[], str], str]] = [
     ("greet", "no newline", lambda: change("greet", '"\\n"', '""'), "printed b'hello, you'"),
     ("greet", "wrong status", lambda: change("greet", "    mov     x0, #0\n",
      "    mov     x0, #1\n"), "exit 0"),
-    ("greet", "talks to nobody", lambda: change("greet", "    mov     x0, #2", "    mov     x0, #0"),
-     "Without an argument"),
+    ("greet", "talks to nobody", lambda: change("greet", "    mov     x0, #2",
+     "    mov     x0, #0"), "Without an argument"),
 ]
 
 

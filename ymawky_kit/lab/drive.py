@@ -75,7 +75,8 @@ class Streams:
 
     def __init__(self, stdin: bytes) -> None:
         self._stack = ExitStack()
-        self._files = [self._stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        self._files = [self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+                       for _ in range(3)]   # the stack closes them
         self._files[0].write(stdin)
         self._files[0].seek(0)
         self.table = {number: os.dup(file.fileno()) for number, file in enumerate(self._files)}
