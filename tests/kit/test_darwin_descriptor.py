@@ -744,3 +744,12 @@ def test_sockets_are_no_files(guest: Guest) -> None:
     assert "ENOTSUP" == guest.error("fsync", first)
     assert "ENOTSUP" == guest.error("flock", first, abi.LOCK_EX)
     assert "EINVAL" == guest.error("ftruncate", first, 0)
+
+
+def test_a_reader_that_leaves_in_the_middle_of_a_write_is_epipe(caught: Guest) -> None:
+    reader, writer = caught.pipe()
+    timer = threading.Timer(0.03, os.close, (reader,))
+    timer.start()
+    assert "EPIPE" == caught.error("write", writer, BASE, 250_000)
+    timer.join()
+    assert [abi.SIGPIPE] == caught.signals()

@@ -29,7 +29,7 @@ NOWHERE = 0x7_0000_0000
 
 
 class Guest:
-    """64 pages' worth of conveniences around one Task."""
+    """Conveniences around one Task with 16 pages of memory."""
 
     def __init__(self) -> None:
         self.memory = Memory()
@@ -92,7 +92,6 @@ class Guest:
         """Make a call; raises Errno as the dispatcher would report it."""
         row = table.named(name)
         assert row is not None, f"no row is called {name}"
-        TESTED.add(name)
         values = self._decode(row, registers)
         try:
             result = row.handler(self.task, *values)
@@ -163,10 +162,6 @@ class Guest:
             structs.SIGACTION_IN, sa_handler=BASE, sa_tramp=BASE, sa_flags=flags
         )
         self.ok("sigaction", number, action, 0)
-
-
-#: Names of the rows that some test of this session has called.
-TESTED: set[str] = set()
 
 
 @contextmanager

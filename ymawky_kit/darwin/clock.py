@@ -39,6 +39,10 @@ def continuous_time() -> int:
     return time.clock_gettime_ns(clock) * abi.TIMEBASE_DENOMINATOR // abi.TIMEBASE_NUMERATOR
 
 
+#: Not every host's Python has it.
+_yield: Final = getattr(os, "sched_yield", lambda: time.sleep(0))
+
+
 def _seconds(ticks: int) -> float:
     return ticks * abi.TIMEBASE_NUMERATOR / abi.TIMEBASE_DENOMINATOR / 1e9
 
@@ -122,14 +126,14 @@ def clock_sleep(
 @table.trap(-59, "swtch_pri", INT, support=FULL)
 def swtch_pri(_task: Task, _priority: int) -> int:
     """Let another process run."""
-    os.sched_yield()
+    _yield()
     return 0
 
 
 @table.trap(-60, "swtch", support=FULL)
 def swtch(_task: Task) -> int:
     """Let another process run."""
-    os.sched_yield()
+    _yield()
     return 0
 
 
@@ -139,7 +143,7 @@ def swtch(_task: Task) -> int:
 )
 def thread_switch(_task: Task, _thread: int, _option: int, _time: int) -> int:
     """Let another thread run."""
-    os.sched_yield()
+    _yield()
     return _KERN_SUCCESS
 
 

@@ -182,8 +182,8 @@ def _drain_slowly(
         try:
             task.block(fd, select.POLLOUT, always=True)
             put = host.try_write(fd, _behind(views, done))
-        except (Interrupted, OSError):
-            if done:            # what has been written counts; the error comes next time
+        except Interrupted:
+            if done:            # what has been written counts
                 return done
             raise
         done += put or 0
@@ -465,8 +465,8 @@ _WHENCE: Final = {
     abi.SEEK_SET: os.SEEK_SET,
     abi.SEEK_CUR: os.SEEK_CUR,
     abi.SEEK_END: os.SEEK_END,
-    abi.SEEK_HOLE: os.SEEK_HOLE,    # 3 here, 4 on Linux
-    abi.SEEK_DATA: os.SEEK_DATA,
+    abi.SEEK_HOLE: getattr(os, "SEEK_HOLE", abi.SEEK_HOLE),     # 4 on Linux
+    abi.SEEK_DATA: getattr(os, "SEEK_DATA", abi.SEEK_DATA),     # and this one 3
 }
 
 

@@ -45,6 +45,9 @@ def signal_for(stop: Stop) -> tuple[int, Info]:
     if stop.reason is Reason.UNMAPPED:
         info = Info(_SEGV_MAPERR, address=address, far=address, esr=base | _TRANSLATION)
         return abi.SIGSEGV, info
+    if stop.reason is Reason.BEHIND:
+        info = Info(_BUS_ADRERR, address=address, far=address, esr=base | _TRANSLATION)
+        return abi.SIGBUS, info
     if stop.reason is Reason.PROTECTED:
         info = Info(_BUS_ADRERR, address=address, far=address, esr=base | _PERMISSION)
         return abi.SIGBUS, info
@@ -59,6 +62,7 @@ def signal_for(stop: Stop) -> tuple[int, Info]:
 _WHAT: Final = {
     Reason.UNMAPPED: "no memory at",
     Reason.PROTECTED: "access refused at",
+    Reason.BEHIND: "behind the end of the mapped file at",
     Reason.BREAKPOINT: "breakpoint instruction at",
     Reason.ILLEGAL: "no such instruction at",
     Reason.ALIGNMENT: "misaligned access at",
@@ -73,7 +77,8 @@ def describe(kernel: Kernel, stop: Stop, number: int) -> str:
     pc = general[PC]
     name = abi.VOCABULARIES["signal"](number)
     doing = {WRITE: "storing", EXECUTE: "jumping"}.get(stop.access, "loading")
-    verb = f" while {doing}" if stop.reason in (Reason.UNMAPPED, Reason.PROTECTED) else ""
+    accessing = stop.reason in (Reason.UNMAPPED, Reason.PROTECTED, Reason.BEHIND)
+    verb = f" while {doing}" if accessing else ""
     lines = [f"killed by {name}: {_WHAT[stop.reason]} {stop.address:#x}{verb}"]
     try:
         word = kernel.memory.peek(pc, 4)

@@ -1,8 +1,8 @@
 """mmap and its relatives, in pages of 16 KiB.
 
 Source: XNU bsd/kern/kern_mman.c.  A page is never writable and executable at once
-(without MAP_JIT), as on Apple silicon.  Memory that grows a file behind the guest's
-back or loses it under a mapping is the host's affair.
+(without MAP_JIT), as on Apple silicon.  A file that is cut shorter under a mapping
+is the host's affair.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from ymawky_kit.darwin import abi
+from ymawky_kit.darwin import abi, host
 from ymawky_kit.darwin.abi import PAGE_MASK, PAGE_SIZE
 from ymawky_kit.darwin.descriptor import is_vnode
 from ymawky_kit.darwin.errno import (
@@ -248,7 +248,7 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
 _msync: Final = ctypes.CDLL(None, use_errno=True).msync
 _msync.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 #: The host's MS_SYNC; 4 on Linux, 0x10 on a Mac.
-_HOST_SYNC: Final = 0x10 if os.uname().sysname == "Darwin" else 4
+_HOST_SYNC: Final = abi.MS_SYNC if host.MACOS else 4
 
 
 @table.syscall(65, "msync", ADDRESS, SIZE, FLAGS("msync"), support=FULL, nocancel=405)

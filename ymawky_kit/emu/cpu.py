@@ -57,6 +57,7 @@ class Reason(Enum):
     BREAKPOINT = "breakpoint"       # brk
     UNMAPPED = "unmapped"           # nothing at the address
     PROTECTED = "protected"         # no such access at the address
+    BEHIND = "behind the end"       # a page wholly behind the end of the mapped file
     ILLEGAL = "illegal"             # not an instruction of EL0
     ALIGNMENT = "alignment"         # an access or a branch that the processor refuses
 
@@ -230,6 +231,8 @@ class Cpu:
         self, _engine: int, kind: int, address: int, _size: int, _value: int, _data: int
     ) -> bool:
         reason, access = _FAULTS.get(kind, (Reason.UNMAPPED, READ))
+        if reason is Reason.UNMAPPED and self.memory.region(address) is not None:
+            reason = Reason.BEHIND
         if access == EXECUTE and address & 3:
             reason = Reason.ALIGNMENT       # the processor looks at that first
         self._event = Stop(reason, address, access)
