@@ -52,8 +52,8 @@ def ymawky(programs: Path) -> Ymawky:
 
     def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*YMAWKY, *arguments], cwd=programs, text=True, timeout=PATIENCE, check=False,
-            **{"capture_output": True, "stdin": subprocess.DEVNULL, **options},
+            [*YMAWKY, *arguments], text=True, timeout=PATIENCE, check=False,
+            **{"cwd": programs, "capture_output": True, "stdin": subprocess.DEVNULL, **options},
         )
 
     return run

@@ -16,7 +16,8 @@ class Relay:
     """Hands the signals that ask us to stop to a program in a session of its own.
 
     The first one lets it end in its own way, so a server finishes what it is
-    doing; a second one ends it at once.
+    doing; a second one ends it at once.  A terminal that closes (SIGHUP) asks as
+    SIGTERM does: to some servers a hang-up means something else.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,8 @@ class Relay:
             process.send_signal(number)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            number = signal.SIGTERM
         self._asked.append(number)
         if self._process is not None:
             self._process.send_signal(number if len(self._asked) == 1 else signal.SIGKILL)
