@@ -107,6 +107,7 @@
       const panes = make("div", { class: "yk-panes" }, code, state);
       const box = make("div", {
         class: "yk-player", tabindex: "0", role: "group",
+        "data-lm-suppress-shortcuts": "true",     // arrows are ours, not JupyterLab's
         "aria-label": `${title || "recorded run"}: use the arrow keys to step`,
       }, make("p", { class: "yk-title" }, title || ""), bar, panes, this.said);
       box.addEventListener("keydown", (event) => this.key(event));
@@ -131,7 +132,7 @@
       }[event.key];
       if (to === undefined) return;
       event.preventDefault();
-      event.stopPropagation();                    // JupyterLab moves between cells on arrows
+      event.stopPropagation();
       this.show(to);
     }
 
