@@ -7,7 +7,7 @@
 // Needs    file_open_below fd_stat config
 //          listing_plan range_apply range_offer redirect_plan
 //          status_from_errno mime_find mem_copy
-//          reply_begin reply_text reply_number reply_date reply_end reply_drop
+//          reply_begin reply_number reply_date reply_end reply_drop
 // Memory   none of its own
 // Spec     RFC 9110 9.3.1 (GET), 8.3 (Content-Type), 8.8.2 (Last-Modified)
 // Tests    tests/asm/test_file_plan.py, tests/http/test_files.py
@@ -171,50 +171,47 @@ Lfile_look_failed:
 //   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 reply, later status
+//   x19 connection   x20 cursor, or status
 func file_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
     stp     x19, x20, [sp, #16]
     mov     x19, x0
-    add     x20, x0, #CONN_REPLY
 
     ldr     x1, [x19, #CONN_STAT + STAT_SIZE]
-    stp     xzr, x1, [x20, #REPLY_OFFSET]
-    mov     w2, #BODY_FILE
-    str     w2, [x20, #REPLY_KIND]
+    add     x2, x19, #CONN_REPLY
+    stp     xzr, x1, [x2, #REPLY_OFFSET]
+    mov     w3, #BODY_FILE
+    str     w3, [x2, #REPLY_KIND]
     bl      range_apply
     b.cs    Lfile_plan_drop
     mov     x1, x0
     mov     x0, x19
     bl      reply_begin
-    mov     x0, x20
     bl      range_offer
-
-    mov     x0, x20
     addr    x1, file_type
     mov     x2, #file_type_len
-    bl      reply_text
+    bl      mem_copy
+    mov     x20, x0
+
     add     x0, x19, #CONN_PATH
     ldr     x1, [x19, #CONN_PATH_LEN]
     bl      mime_find
     mov     x2, x1
     mov     x1, x0
     mov     x0, x20
-    bl      reply_text
-    mov     x0, x20
+    bl      mem_copy
     addr    x1, file_length
     mov     x2, #file_length_len
-    bl      reply_text
-    mov     x0, x20
-    ldr     x1, [x20, #REPLY_LENGTH]
+    bl      mem_copy
+    ldr     x1, [x19, #CONN_REPLY + REPLY_LENGTH]
     bl      reply_number
-
-    mov     x0, x19
+    mov     x1, x19
     bl      file_modified
-    mov     x0, x20
+    mov     x1, x0
+    mov     x0, x19
     bl      reply_end
-    b.cs    Lfile_plan_drop
+    carry_clear
 Lfile_plan_return:
     ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
@@ -232,40 +229,34 @@ Lfile_plan_drop:
 //
 // Never a moment that has not come yet; so, without a clock, nothing.
 //
-//   In     x0 connection
-//   Out    nothing
-//   Clob   x0-x10 v0
-//   Frame  32: x29 x30, x19
+//   In     x0 cursor   x1 connection
+//   Out    x0 cursor
+//   Clob   x1-x11 v0
+//   Frame  16: x29 x30
 //
-//   x19 connection   x1 time of the change   x2 now
+//   x5 connection, later the moment   x6 now
 func file_modified
-    stp     x29, x30, [sp, #-32]!
+    stp     x29, x30, [sp, #-16]!
     mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
+    mov     x5, x1
 
-    add     x0, x19, #CONN_REPLY
-    ldr     x2, [x19, #CONN_NOW]
-    cbz     x2, Lfile_modified_no_clock
+    ldr     x6, [x5, #CONN_NOW]
     addr    x1, file_date
     mov     x2, #file_date_len
-    bl      reply_text
-    ldr     x1, [x19, #CONN_STAT + STAT_MTIME]
-    ldr     x2, [x19, #CONN_NOW]
-    bic     x1, x1, x1, asr #63     // before 1970 counts as 1970
-    cmp     x1, x2
-    csel    x1, x1, x2, lo
-    add     x0, x19, #CONN_REPLY
+    cbz     x6, Lfile_modified_no_clock
+    bl      mem_copy
+    ldr     x5, [x5, #CONN_STAT + STAT_MTIME]
+    bic     x5, x5, x5, asr #63     // before 1970 counts as 1970
+    cmp     x5, x6
+    csel    x1, x5, x6, lo
     bl      reply_date
 Lfile_modified_return:
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
+    ldp     x29, x30, [sp], #16
     ret
 
 Lfile_modified_no_clock:
-    addr    x1, file_date
     mov     x2, #2                  // only the end of the line
-    bl      reply_text
+    bl      mem_copy
     b       Lfile_modified_return
 
 rodata

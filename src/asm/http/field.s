@@ -1,6 +1,6 @@
 // field.s - field lines: their grammar, and the fields that we act on
 //
-// Gives    field_take field_split field_find value_check
+// Gives    field_take
 // Needs    char_class text_same u64_parse host_check
 // Memory   none of its own
 // Spec     RFC 9110 5 (fields), 7.2 (Host), 8.6 (Content-Length);
@@ -14,242 +14,173 @@
 .include "request.inc"
 
 // Fields that we act on; every other one is checked and ignored.
-.equ FIELD_OTHER,           0
 .equ FIELD_HOST,            1
 .equ FIELD_CONTENT_LENGTH,  2
 .equ FIELD_CODING,          3
 
+// A bit for each length that a name in field_rows has.
+.equ FIELD_LENGTHS,         1 << 4 | 1 << 14 | 1 << 17
+
 // field_take - check one field line and remember what it says
 //
-//   In     x0 request   x1 line   x2 its length without CR LF
+// The bytes of the value have been checked: request_parse found no control
+// characters in the line. The CR at its end stops the loop over the name.
+//
+//   In     x0 request   x1 line, a CR behind it   x2 its length without the CR
 //   Out    C clear: the line is good
 //          C set:   x0 status 400, 431, 501
-//   Clob   x0-x6 v0-v3
-//   Frame  48: x29 x30, x19 x20, x21
+//   Clob   x0-x8
+//   Frame  16: x29 x30
 //
-//   x19 request   x20 value   x21 length of the value
+//   x0 request   x1 name   x2 end of the line   x3 cursor   x4 length of the name
+//   x5 char_class, later FIELD_LENGTHS   x6 byte   x7 its class
 func field_take
-    stp     x29, x30, [sp, #-48]!
+    stp     x29, x30, [sp, #-16]!
     mov     x29, sp
-    stp     x19, x20, [sp, #16]
-    str     x21, [sp, #32]
-    mov     x19, x0
 
-    ldr     w3, [x19, #REQUEST_FIELDS]
+    ldr     w3, [x0, #REQUEST_FIELDS]
     add     w3, w3, #1
-    str     w3, [x19, #REQUEST_FIELDS]
+    str     w3, [x0, #REQUEST_FIELDS]
     cmp     w3, #FIELDS_MAX
     b.hi    Lfield_take_many
 
-    mov     x0, x1
-    mov     x1, x2
-    mov     x21, x0                 // the line, until its value is known
-    bl      field_split
-    b.cs    Lfield_take_return
-    mov     x20, x1
-    mov     x1, x0
-    mov     x0, x21
-    mov     x21, x2
-    bl      field_find
-    cbz     x0, Lfield_take_good    // FIELD_OTHER
-    mov     x3, x0
-    mov     x0, x19
-    mov     x1, x20
-    mov     x2, x21
-    cmp     x3, #FIELD_CONTENT_LENGTH
-    b.eq    Lfield_take_length
-    b.hi    Lfield_take_coding
-    bl      field_host
-    b       Lfield_take_return
-Lfield_take_length:
-    bl      field_length
-    b       Lfield_take_return
-Lfield_take_coding:
-    bl      field_coding
-    b       Lfield_take_return
+    addr    x5, char_class
+    mov     x3, x1
+Lfield_take_name:
+    ldrb    w6, [x3], #1
+    ldrb    w7, [x5, x6]
+    tbnz    w7, #CHAR_TOKEN, Lfield_take_name
+    cmp     w6, #':'                // right behind the name, or not at all
+    b.ne    Lfield_take_bad
+    sub     x4, x3, x1
+    subs    x4, x4, #1
+    b.eq    Lfield_take_bad         // an empty name
 
+    cmp     x4, #31
+    b.hi    Lfield_take_good
+    movi32  w5, FIELD_LENGTHS       // most names are as long as none of ours
+    lsr     w5, w5, w4
+    tbz     w5, #0, Lfield_take_good
+    add     x2, x1, x2
+    bl      field_keep
+Lfield_take_return:
+    ldp     x29, x30, [sp], #16
+    ret
+
+Lfield_take_good:
+    carry_clear
+    b       Lfield_take_return
 Lfield_take_many:
     mov     x0, #431
     carry_set
     b       Lfield_take_return
-Lfield_take_good:
-    carry_clear
-Lfield_take_return:
-    ldr     x21, [sp, #32]
-    ldp     x19, x20, [sp, #16]
-    ldp     x29, x30, [sp], #48
-    ret
-
-// field_split - find name and value of a field line and check their bytes
-//
-//   In     x0 line   x1 its length without CR LF
-//   Out    C clear: x0 length of the name   x1 value   x2 its length,
-//          blanks around it cut off
-//          C set:   x0 status 400
-//   Clob   x3-x6 v0-v3
-//   Frame  32: x29 x30, x19
-//
-//   x0 line   x1 cursor, later the value   x2 end, later the value's length
-//   x3 byte   x4 its class, later what value_check uses   x5 char_class
-//   x6 line   x19 length of the name
-func field_split
-    stp     x29, x30, [sp, #-32]!
-    mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x6, x0
-    add     x2, x0, x1
-    mov     x1, x0
-
-    addr    x5, char_class
-Lfield_split_name:
-    cmp     x1, x2
-    b.eq    Lfield_split_bad        // no colon
-    ldrb    w3, [x1], #1
-    ldrb    w4, [x5, x3]
-    tbnz    w4, #CHAR_TOKEN, Lfield_split_name
-    cmp     w3, #':'                // right behind the name, or not at all
-    b.ne    Lfield_split_bad
-    sub     x19, x1, x6
-    subs    x19, x19, #1
-    b.eq    Lfield_split_bad        // an empty name
-
-Lfield_split_left:
-    cmp     x1, x2
-    b.eq    Lfield_split_cut
-    ldrb    w3, [x1], #1
-    cmp     w3, #' '
-    b.eq    Lfield_split_left
-    cmp     w3, #'\t'
-    b.eq    Lfield_split_left
-    sub     x1, x1, #1
-Lfield_split_right:                 // ends at the byte that is not blank
-    ldrb    w3, [x2, #-1]!
-    cmp     w3, #' '
-    b.eq    Lfield_split_right
-    cmp     w3, #'\t'
-    b.eq    Lfield_split_right
-    add     x2, x2, #1
-Lfield_split_cut:
-    sub     x2, x2, x1
-
-    mov     x0, x1
-    mov     x6, x2
-    mov     x1, x2
-    bl      value_check
-    b.cs    Lfield_split_return
-    mov     x1, x0
-    mov     x2, x6
-    mov     x0, x19
-Lfield_split_return:
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
-    ret
-
-Lfield_split_bad:
+Lfield_take_bad:
     mov     x0, #400
     carry_set
-    b       Lfield_split_return
+    b       Lfield_take_return
 
-// value_check - may these bytes be a field value?
-//
-// Everything from the blank up may, but DEL; below it, only the tab. Long values
-// are checked sixteen bytes at a time, the last sixteen overlapping.
-//
-//   In     x0 value   x1 length in bytes
-//   Out    C clear: x0 the value
-//          C set:   x0 status 400
-//   Clob   x1-x5 v0-v3
-//   Frame  none (leaf)
-//
-//   x1 bytes left   x2 cursor   x3 end, or a byte   x4 its class, or what is bad
-//   x5 char_class   v0 sixteen bytes   v1 a byte to compare with
-//   v2 0xff in each bad byte   v3 0xff in each byte to add or take away
-func value_check
-    mov     x2, x0
-    cmp     x1, #16
-    b.lo    Lvalue_check_short
-    add     x3, x0, x1
-Lvalue_check_sixteen:
-    ldr     q0, [x2], #16
-Lvalue_check_last:
-    movi    v1.16b, #0x20
-    cmhi    v2.16b, v1.16b, v0.16b  // below the blank
-    movi    v1.16b, #0x09
-    cmeq    v3.16b, v0.16b, v1.16b
-    bic     v2.16b, v2.16b, v3.16b  // but not the tab
-    movi    v1.16b, #0x7f
-    cmeq    v3.16b, v0.16b, v1.16b
-    orr     v2.16b, v2.16b, v3.16b
-    umaxv   b2, v2.16b
-    fmov    w4, s2
-    cbnz    w4, Lvalue_check_bad
-    subs    x1, x1, #16
-    b.ls    Lvalue_check_good
-    cmp     x1, #16
-    b.hs    Lvalue_check_sixteen
-    ldur    q0, [x3, #-16]
-    mov     x1, #16                 // these are the last
-    b       Lvalue_check_last
-
-Lvalue_check_short:
-    addr    x5, char_class
-Lvalue_check_byte:
-    cbz     x1, Lvalue_check_good
-    ldrb    w3, [x2], #1
-    ldrb    w4, [x5, x3]
-    sub     x1, x1, #1
-    tbnz    w4, #CHAR_VALUE, Lvalue_check_byte
-Lvalue_check_bad:
-    mov     x0, #400
-    carry_set
-    ret
-Lvalue_check_good:
-    carry_clear
-    ret
-
-// field_find - is this the name of a field that we act on?
+// field_keep - is this a field that we act on? Then act on it
 //
 // Names are compared whole: "Host-Override" is not "Host".
 //
-//   In     x0 name   x1 length in bytes, not 0
-//   Out    x0 FIELD_ number
-//   Clob   x1-x6
-//   Frame  16: x29 x30
+//   In     x0 request   x1 name   x2 end of the line   x3 first byte of the value
+//   x4 length of the name, not 0
+//   Out    C clear: the line is good
+//          C set:   x0 status 400, 501
+//   Clob   x0-x8
+//   Frame  64: x29 x30, x19 x20, x21 x22, x23
 //
-//   x0 name   x1 length, later the row's name   x2 length of the row's name
-//   x5 row   x6 name
-func field_find
-    stp     x29, x30, [sp, #-16]!
+//   x19 request   x20 name   x21 end   x22 value   x23 length of the name
+//   x5 row   x2 length of the row's name   x3 FIELD_ number
+func field_keep
+    stp     x29, x30, [sp, #-64]!
     mov     x29, sp
-    addr    x5, field_rows
-    mov     x6, x0
+    stp     x19, x20, [sp, #16]
+    stp     x21, x22, [sp, #32]
+    str     x23, [sp, #48]
+    mov     x19, x0
+    mov     x20, x1
+    mov     x21, x2
+    mov     x22, x3
+    mov     x23, x4
 
-Lfield_find_row:
+    addr    x5, field_rows
+Lfield_keep_row:
     ldrb    w2, [x5]
-    cmp     x2, x1
-    b.eq    Lfield_find_same_length
-Lfield_find_next:
-    add     x5, x5, x2
-    add     x5, x5, #2
-    cbnz    w2, Lfield_find_row
-    mov     x0, #FIELD_OTHER        // that was the end of the table
-    b       Lfield_find_return
-Lfield_find_same_length:
-    mov     x0, x6
+    cbz     w2, Lfield_keep_other   // the end of the table
+    cmp     x2, x23
+    b.ne    Lfield_keep_next
+    mov     x0, x20
     add     x1, x5, #2
     bl      text_same
-    ldrb    w0, [x5, #1]
-    b.cc    Lfield_find_return
+    b.cc    Lfield_keep_found
     ldrb    w2, [x5]
-    mov     x1, x2
-    b       Lfield_find_next
-Lfield_find_return:
-    ldp     x29, x30, [sp], #16
+Lfield_keep_next:
+    add     x5, x5, x2
+    add     x5, x5, #2
+    b       Lfield_keep_row
+
+Lfield_keep_found:
+    mov     x0, x22
+    mov     x1, x21
+    bl      value_trim
+    mov     x2, x1
+    mov     x1, x0
+    mov     x0, x19
+    ldrb    w3, [x5, #1]
+    cmp     w3, #FIELD_CONTENT_LENGTH
+    b.eq    Lfield_keep_length
+    b.hi    Lfield_keep_coding
+    bl      field_host
+    b       Lfield_keep_return
+Lfield_keep_length:
+    bl      field_length
+    b       Lfield_keep_return
+Lfield_keep_coding:
+    bl      field_coding
+    b       Lfield_keep_return
+
+Lfield_keep_other:
+    carry_clear
+Lfield_keep_return:
+    ldr     x23, [sp, #48]
+    ldp     x21, x22, [sp, #32]
+    ldp     x19, x20, [sp, #16]
+    ldp     x29, x30, [sp], #64
+    ret
+
+// value_trim - cut off the blanks and tabs around a value
+//
+//   In     x0 first byte   x1 end
+//   Out    x0 first byte   x1 length
+//   Clob   x2
+//   Frame  none (leaf)
+//
+//   x0 first byte   x1 end, later the length   x2 byte
+func value_trim
+Lvalue_trim_left:
+    cmp     x0, x1
+    b.eq    Lvalue_trim_done
+    ldrb    w2, [x0], #1
+    cmp     w2, #' '
+    b.eq    Lvalue_trim_left
+    cmp     w2, #'\t'
+    b.eq    Lvalue_trim_left
+    sub     x0, x0, #1
+Lvalue_trim_right:                  // ends at the byte that is not blank
+    ldrb    w2, [x1, #-1]!
+    cmp     w2, #' '
+    b.eq    Lvalue_trim_right
+    cmp     w2, #'\t'
+    b.eq    Lvalue_trim_right
+    add     x1, x1, #1
+Lvalue_trim_done:
+    sub     x1, x1, x0
     ret
 
 // field_host - Host: once, and nothing but a host and a port
 //
-//   In     x0 request   x1 value   x2 its length
+//   In     x0 request   x1 value, a CR or a blank behind it   x2 its length
 //   Out    C clear: remembered
 //          C set:   x0 status 400
 //   Clob   x0-x5

@@ -1,8 +1,7 @@
 // page.s - replies that are made from a status: error pages, OPTIONS
 //
-// Gives    page_plan page_finish page_build options_plan
-// Needs    reply_begin reply_text reply_number reply_end status_text mem_copy
-//          page_open reply_drop
+// Gives    page_plan page_build page_finish options_plan
+// Needs    reply_begin reply_number reply_end status_text mem_copy page_open
 // Memory   none of its own
 // Spec     RFC 9110 15 (statuses), 10.2.1 (Allow), 10.2.3 (Retry-After)
 // Tests    tests/asm/test_page.py, tests/http/test_errors.py
@@ -17,12 +16,11 @@
 // page_plan - plan the page for a status: one from a file, else a built-in one
 //
 //   In     x0 connection   x1 status
-//   Out    C clear: the reply is complete
-//          C set:   x0 status 500
+//   Out    nothing; the reply is complete
 //   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 status, later the reply
+//   x19 connection   x20 status, later the cursor
 func page_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
@@ -30,60 +28,44 @@ func page_plan
     mov     x19, x0
     mov     x20, x1
 
-    bl      reply_begin
-    mov     x0, x19
-    mov     x1, x20
-    bl      page_fields
-    mov     x0, x19
-    mov     x1, x20
     bl      page_open
     b.cs    Lpage_plan_built_in
-
-    add     x20, x19, #CONN_REPLY
     ldr     x1, [x19, #CONN_STAT + STAT_SIZE]
-    stp     xzr, x1, [x20, #REPLY_OFFSET]
+    add     x0, x19, #CONN_REPLY
+    stp     xzr, x1, [x0, #REPLY_OFFSET]
     mov     w2, #BODY_FILE
-    str     w2, [x20, #REPLY_KIND]
-    b       Lpage_plan_finish
-Lpage_plan_built_in:
+    str     w2, [x0, #REPLY_KIND]
+Lpage_plan_head:
     mov     x0, x19
     mov     x1, x20
-    bl      page_build
+    bl      reply_begin
+    cmp     w20, #405
+    b.eq    Lpage_plan_allow
+    cmp     w20, #503
+    b.eq    Lpage_plan_retry
 Lpage_plan_finish:
+    mov     x1, x0
     mov     x0, x19
     bl      page_finish
     ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
-// page_fields - add the field that a status asks for
-//
-//   In     x0 connection   x1 status
-//   Out    nothing
-//   Clob   x0-x5 v0
-//   Frame  16: x29 x30
-//
-//   x0 reply   x1 field   x2 length
-func page_fields
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-
-    add     x0, x0, #CONN_REPLY
-    cmp     x1, #405
-    b.eq    Lpage_fields_allow
-    cmp     x1, #503
-    b.ne    Lpage_fields_return
-    addr    x1, page_retry
-    mov     x2, #page_retry_len
-    bl      reply_text
-    b       Lpage_fields_return
-Lpage_fields_allow:
+Lpage_plan_built_in:
+    mov     x0, x19
+    mov     x1, x20
+    bl      page_build
+    b       Lpage_plan_head
+Lpage_plan_allow:
     addr    x1, page_allow
     mov     x2, #page_allow_len
-    bl      reply_text
-Lpage_fields_return:
-    ldp     x29, x30, [sp], #16
-    ret
+    bl      mem_copy
+    b       Lpage_plan_finish
+Lpage_plan_retry:
+    addr    x1, page_retry
+    mov     x2, #page_retry_len
+    bl      mem_copy
+    b       Lpage_plan_finish
 
 // page_build - write the built-in page for a status
 //
@@ -143,73 +125,63 @@ func page_build
 
 // page_finish - describe the page that is the body, and end the head
 //
-//   In     x0 connection
-//   Out    C clear: the reply is complete
-//          C set:   x0 status 500; no file is open
-//   Clob   x0-x17 v0
+//   In     x0 connection   x1 cursor
+//   Out    nothing; the reply is complete
+//   Clob   x0-x6 v0
 //   Frame  32: x29 x30, x19
 //
-//   x19 connection
+//   x19 connection   x0 cursor
 func page_finish
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
     str     x19, [sp, #16]
     mov     x19, x0
 
-    add     x0, x19, #CONN_REPLY
+    mov     x0, x1
     addr    x1, page_type
     mov     x2, #page_type_len
-    bl      reply_text
-    add     x0, x19, #CONN_REPLY
-    ldr     x1, [x0, #REPLY_LENGTH]
+    bl      mem_copy
+    ldr     x1, [x19, #CONN_REPLY + REPLY_LENGTH]
     bl      reply_number
-    add     x0, x19, #CONN_REPLY
-    addr    x1, page_type_end
-    mov     x2, #page_type_end_len
-    bl      reply_text
-    add     x0, x19, #CONN_REPLY
+    addr    x1, page_line_end
+    mov     x2, #page_line_end_len
+    bl      mem_copy
+    mov     x1, x0
+    mov     x0, x19
     bl      reply_end
-    b.cs    Lpage_finish_drop
-Lpage_finish_return:
+
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
-
-Lpage_finish_drop:
-    mov     x0, x19
-    bl      reply_drop
-    mov     x0, #500
-    carry_set
-    b       Lpage_finish_return
 
 // options_plan - plan the reply to OPTIONS: what can be done here
 //
 //   In     x0 connection
 //   Out    C clear: the reply is complete
-//          C set:   x0 status 500
+//          C set:   x0 status of the error page to send instead
 //   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19
 //
-//   x19 reply
+//   x19 connection   x0 cursor
 func options_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
     str     x19, [sp, #16]
-    add     x19, x0, #CONN_REPLY
+    mov     x19, x0
 
     mov     x1, #200
     bl      reply_begin
-    mov     x0, x19
     addr    x1, page_allow
     mov     x2, #page_allow_len
-    bl      reply_text
-    mov     x0, x19
+    bl      mem_copy
     addr    x1, page_empty
     mov     x2, #page_empty_len
-    bl      reply_text
+    bl      mem_copy
+    mov     x1, x0
     mov     x0, x19
     bl      reply_end
 
+    carry_clear
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
@@ -223,10 +195,11 @@ string page_heading, "</title>\n<h1>"
 string page_sentence, "</h1>\n<p>"
 string page_last, "</p>\n</html>\n"
 page_type:
+    .ascii  "X-Content-Type-Options: nosniff\r\n"
     .ascii  "Content-Type: text/html; charset=utf-8\r\n"
     .ascii  "Content-Length: "
 .equ page_type_len, . - page_type
-string page_type_end, "\r\nX-Content-Type-Options: nosniff\r\n"
 string page_allow, "Allow: GET, HEAD, OPTIONS\r\n"
 string page_retry, "Retry-After: 5\r\n"
 string page_empty, "Content-Length: 0\r\n"
+string page_line_end, "\r\n"

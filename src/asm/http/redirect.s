@@ -1,7 +1,7 @@
 // redirect.s - 301: the same address with a slash behind it
 //
-// Gives    redirect_plan reply_path
-// Needs    reply_begin reply_text page_build page_finish char_class
+// Gives    redirect_plan path_encode
+// Needs    reply_begin mem_copy page_build page_finish char_class
 // Memory   none of its own
 // Spec     RFC 9110 15.4.2 (301), 10.2.2 (Location); RFC 3986 2.1
 // Tests    tests/asm/test_redirect.py, tests/http/test_files.py
@@ -21,100 +21,78 @@
 //
 //   In     x0 connection, CONN_PATH is not the root
 //   Out    C clear: the reply is complete
-//          C set:   x0 status 500
+//          C set:   x0 status of the error page to send instead
 //   Clob   x0-x17 v0
-//   Frame  32: x29 x30, x19 x20
+//   Frame  32: x29 x30, x19
 //
-//   x19 connection   x20 reply
+//   x19 connection   x0 cursor
 func redirect_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
-    stp     x19, x20, [sp, #16]
+    str     x19, [sp, #16]
     mov     x19, x0
-    add     x20, x0, #CONN_REPLY
 
-    mov     x1, #301
-    bl      reply_begin
-    mov     x0, x20
-    addr    x1, redirect_location
-    mov     x2, #redirect_location_len
-    bl      reply_text
-    mov     x0, x20
-    add     x1, x19, #CONN_PATH
-    ldr     x2, [x19, #CONN_PATH_LEN]
-    bl      reply_path
-    mov     x0, x20
-    addr    x1, redirect_slash
-    mov     x2, #redirect_slash_len
-    bl      reply_text
-    mov     x0, x20
-    ldp     x1, x2, [x19, #CONN_REQUEST + REQUEST_QUERY]
-    bl      reply_text
-    mov     x0, x20
-    addr    x1, redirect_end
-    mov     x2, #redirect_end_len
-    bl      reply_text
-
-    mov     x0, x19
     mov     x1, #301
     bl      page_build
     mov     x0, x19
+    mov     x1, #301
+    bl      reply_begin
+    addr    x1, redirect_location
+    mov     x2, #redirect_location_len
+    bl      mem_copy
+    add     x1, x19, #CONN_PATH
+    ldr     x2, [x19, #CONN_PATH_LEN]
+    bl      path_encode
+    mov     w1, #'/'
+    strb    w1, [x0], #1
+    ldr     x1, [x19, #CONN_REQUEST + REQUEST_QUERY]
+    ldr     x2, [x19, #CONN_REQUEST + REQUEST_QUERY_LEN]
+    bl      mem_copy
+    mov     w1, #'\r' | '\n' << 8
+    strh    w1, [x0], #2
+    mov     x1, x0
+    mov     x0, x19
     bl      page_finish
-    ldp     x19, x20, [sp, #16]
+
+    carry_clear
+    ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
-// reply_path - add a path to the head, percent-encoded
+// path_encode - write a path, percent-encoded
 //
-//   In     x0 reply   x1 path   x2 length in bytes
-//   Out    nothing
-//   Clob   x0-x8 v0
-//   Frame  64: x29 x30, x19 x20, x21 x22, 16 bytes for one character
+//   In     x0 cursor   x1 path   x2 length in bytes
+//   Out    x0 cursor, at most three bytes further for each byte of the path
+//   Clob   x1-x6
+//   Frame  none (leaf)
 //
-//   x19 reply   x20 cursor   x21 end   x22 hexadecimal digits
-//   x3 byte   x4 its class, later a digit   x5 char_class
-func reply_path
-    stp     x29, x30, [sp, #-64]!
-    mov     x29, sp
-    stp     x19, x20, [sp, #16]
-    stp     x21, x22, [sp, #32]
-    mov     x19, x0
-    mov     x20, x1
-    add     x21, x1, x2
-    addr    x22, redirect_digits
-
-Lreply_path_next:
-    cmp     x20, x21
-    b.hs    Lreply_path_done
-    mov     x1, x20
-    mov     x2, #1
-    ldrb    w3, [x20], #1
+//   x0 cursor   x1 cursor in the path   x2 end   x3 byte   x4 its class, or a digit
+//   x5 char_class   x6 hexadecimal digits
+func path_encode
+    add     x2, x1, x2
     addr    x5, char_class
+    addr    x6, redirect_digits
+Lpath_encode_next:
+    cmp     x1, x2
+    b.eq    Lpath_encode_done
+    ldrb    w3, [x1], #1
     ldrb    w4, [x5, x3]
-    tbnz    w4, #CHAR_PLAIN, Lreply_path_add
+    tbz     w4, #CHAR_PLAIN, Lpath_encode_escape
+    strb    w3, [x0], #1
+    b       Lpath_encode_next
+Lpath_encode_escape:
     mov     w4, #'%'
-    strb    w4, [sp, #48]
+    strb    w4, [x0], #1
     lsr     w4, w3, #4
-    ldrb    w4, [x22, x4]
-    strb    w4, [sp, #49]
+    ldrb    w4, [x6, x4]
+    strb    w4, [x0], #1
     and     w4, w3, #15
-    ldrb    w4, [x22, x4]
-    strb    w4, [sp, #50]
-    add     x1, sp, #48
-    mov     x2, #3
-Lreply_path_add:
-    mov     x0, x19
-    bl      reply_text
-    b       Lreply_path_next
-
-Lreply_path_done:
-    ldp     x21, x22, [sp, #32]
-    ldp     x19, x20, [sp, #16]
-    ldp     x29, x30, [sp], #64
+    ldrb    w4, [x6, x4]
+    strb    w4, [x0], #1
+    b       Lpath_encode_next
+Lpath_encode_done:
     ret
 
 rodata
 string redirect_location, "Location: /"
-string redirect_slash, "/"
-string redirect_end, "\r\n"
 string redirect_digits, "0123456789ABCDEF"

@@ -1,7 +1,11 @@
-// reply.s - building the head of a reply
+// reply.s - the head of a reply, and how much of a reply has been sent
 //
-// Gives    reply_begin reply_text reply_number reply_date reply_end
-//          reply_advance reply_drop
+// A head is written from left to right: every function takes the place for its
+// first byte in x0 and gives the place behind its last, as mem_copy does. CONN_OUT
+// has room for the longest head there can be.
+//
+// Gives    reply_begin reply_number reply_date reply_end reply_advance
+//          reply_drop
 // Needs    mem_copy u64_format date_format status_text fd_close
 // Memory   none of its own
 // Spec     RFC 9112 4 (status line), RFC 9110 6.6.1 (Date), 10.2.4 (Server)
@@ -21,96 +25,55 @@
 // A server whose clock does not answer sends no Date.
 //
 //   In     x0 connection   x1 status
-//   Out    nothing
-//   Clob   x0-x10 v0
-//   Frame  32: x29 x30, x19 x20
+//   Out    x0 cursor
+//   Clob   x1-x11 v0
+//   Frame  32: x29 x30, x19
 //
-//   x19 connection   x20 reply
+//   x19 connection   x0 cursor   x5 name of the status   x6 its length
 func reply_begin
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
-    stp     x19, x20, [sp, #16]
+    str     x19, [sp, #16]
     mov     x19, x0
-    add     x20, x0, #CONN_REPLY
 
-    str     w1, [x20, #REPLY_STATUS]
-    add     x2, x19, #CONN_OUT
-    mov     x3, #CONN_OUT_SIZE
-    stp     x2, xzr, [x20, #REPLY_HEAD]
-    str     x3, [x20, #REPLY_ROOM]
-    str     wzr, [x20, #REPLY_OVERFLOW]
-
-    mov     x0, x20
+    str     w1, [x19, #CONN_REPLY + REPLY_STATUS]
+    mov     x0, x1
+    bl      status_text
+    mov     x5, x0
+    mov     x6, x1
+    add     x0, x19, #CONN_OUT
     addr    x1, reply_version
     mov     x2, #reply_version_len
-    bl      reply_text
-    ldr     w0, [x20, #REPLY_STATUS]
-    bl      status_text
-    mov     x2, x1
-    mov     x1, x0
-    mov     x0, x20
-    bl      reply_text
-    mov     x0, x20
+    bl      mem_copy
+    mov     x1, x5
+    mov     x2, x6
+    bl      mem_copy
     addr    x1, reply_always
     mov     x2, #reply_always_len
-    bl      reply_text
-
-    ldr     x1, [x19, #CONN_NOW]
-    cbz     x1, Lreply_begin_return
-    mov     x0, x20
-    addr    x1, reply_date_name
-    mov     x2, #reply_date_name_len
-    bl      reply_text
-    mov     x0, x20
-    ldr     x1, [x19, #CONN_NOW]
+    ldr     x5, [x19, #CONN_NOW]
+    cbz     x5, Lreply_begin_no_clock
+    bl      mem_copy
+    mov     x1, x5
     bl      reply_date
 Lreply_begin_return:
-    ldp     x19, x20, [sp, #16]
+    ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
-// reply_text - add text to the head
-//
-// A text that does not fit is left out and remembered: reply_end reports it.
-//
-//   In     x0 reply   x1 text   x2 length in bytes
-//   Out    nothing
-//   Clob   x0-x5 v0
-//   Frame  16: x29 x30
-//
-//   x0 reply, later the place to write to   x3 head   x4 bytes in the head
-//   x5 bytes free
-func reply_text
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-
-    ldp     x3, x4, [x0, #REPLY_HEAD]
-    ldr     x5, [x0, #REPLY_ROOM]
-    subs    x5, x5, x2
-    b.lo    Lreply_text_overflow
-    str     x5, [x0, #REPLY_ROOM]
-    add     x5, x4, x2
-    str     x5, [x0, #REPLY_HEAD_LEN]
-    add     x0, x3, x4
+Lreply_begin_no_clock:
+    sub     x2, x2, #6              // without "Date: "
     bl      mem_copy
-Lreply_text_return:
-    ldp     x29, x30, [sp], #16
-    ret
+    b       Lreply_begin_return
 
-Lreply_text_overflow:
-    mov     w3, #1
-    str     w3, [x0, #REPLY_OVERFLOW]
-    b       Lreply_text_return
-
-// reply_number - add a decimal number to the head
+// reply_number - write a decimal number
 //
-//   In     x0 reply   x1 number
-//   Out    nothing
-//   Clob   x0-x6 v0
+//   In     x0 cursor   x1 number
+//   Out    x0 cursor
+//   Clob   x1-x6 v0
 //   Frame  48: x29 x30, 32 bytes for the digits
 //
-//   x0 number, later reply   x1 end of the digits, later the digits
-//   x2 their length   x6 reply
+//   x0 number, later the cursor   x1 end of the digits, later the digits
+//   x2 their length   x6 cursor
 func reply_number
     stp     x29, x30, [sp, #-48]!
     mov     x29, sp
@@ -122,62 +85,50 @@ func reply_number
     mov     x2, x1
     mov     x1, x0
     mov     x0, x6
-    bl      reply_text
+    bl      mem_copy
 
     ldp     x29, x30, [sp], #48
     ret
 
-// reply_date - add a date and the end of its line to the head
+// reply_date - write a date and the end of its line
 //
-//   In     x0 reply   x1 seconds since 1970, up to the end of 9999
-//   Out    nothing
-//   Clob   x0-x10 v0
-//   Frame  64: x29 x30, x19, 32 bytes for the date
+//   In     x0 cursor   x1 seconds since 1970, up to the end of 9999
+//   Out    x0 cursor
+//   Clob   x1-x11
+//   Frame  16: x29 x30
 //
-//   x19 reply   x2 length of the line
+//   x11 cursor   x1 end of the line
 func reply_date
-    stp     x29, x30, [sp, #-64]!
+    stp     x29, x30, [sp, #-16]!
     mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
+    mov     x11, x0
 
     mov     x0, x1
-    add     x1, sp, #32
+    mov     x1, x11
     bl      date_format
-    mov     w2, #'\r' | '\n' << 8
-    sturh   w2, [sp, #32 + DATE_LEN]
-    mov     x0, x19
-    add     x1, sp, #32
-    mov     x2, #DATE_LEN + 2
-    bl      reply_text
+    mov     w1, #'\r' | '\n' << 8
+    add     x0, x11, #DATE_LEN
+    strh    w1, [x0], #2
 
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #64
+    ldp     x29, x30, [sp], #16
     ret
 
 // reply_end - end the head with its empty line
 //
-//   In     x0 reply
-//   Out    C clear: the head is complete
-//          C set:   x0 status 500, it did not fit
-//   Clob   x0-x5 v0
-//   Frame  32: x29 x30, x19
+//   In     x0 connection   x1 cursor
+//   Out    nothing; the head is complete
+//   Clob   x0-x2
+//   Frame  none (leaf)
 //
-//   x19 reply
+//   x0 connection   x1 cursor, later the length   x2 end of the line, later the
+//   head
 func reply_end
-    stp     x29, x30, [sp, #-32]!
-    mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
-
-    addr    x1, reply_empty_line
-    mov     x2, #reply_empty_line_len
-    bl      reply_text
-    ldr     w0, [x19, #REPLY_OVERFLOW]
-    cmp     w0, #1                  // C is set when it is 1
-    mov     w0, #500
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
+    mov     w2, #'\r' | '\n' << 8
+    strh    w2, [x1], #2
+    add     x2, x0, #CONN_OUT
+    sub     x1, x1, x2
+    str     x2, [x0, #CONN_REPLY + REPLY_HEAD]
+    str     x1, [x0, #CONN_REPLY + REPLY_HEAD_LEN]
     ret
 
 // reply_advance - count bytes as sent, the head's first
@@ -231,6 +182,4 @@ func reply_drop
 
 rodata
 string reply_version, "HTTP/1.1 "
-string reply_always, "\r\nServer: ymawky\r\nConnection: close\r\n"
-string reply_date_name, "Date: "
-string reply_empty_line, "\r\n"
+string reply_always, "\r\nServer: ymawky\r\nConnection: close\r\nDate: "

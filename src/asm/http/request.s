@@ -1,11 +1,11 @@
 // request.s - the head of a request, line by line, as it arrives
 //
-// A head may come in one piece or byte by byte. Nothing is decided before a line
-// is complete, and no byte is looked at twice for its end; so both give the same
+// A head may come in one piece or byte by byte. A line is taken when it is
+// complete, and no byte is looked at twice for its end; so both give the same
 // result, and a slow client costs no more than a fast one.
 //
 // Gives    request_parse (slot: request)
-// Needs    mem_find method_find target_parse field_take char_class
+// Needs    control_find method_find target_parse field_take char_class
 // Memory   none of its own
 // Spec     RFC 9112 2 (message), 3 (request line), 6.3 (framing)
 // Tests    tests/asm/test_request.py
@@ -22,17 +22,17 @@
 //   Out    C clear: x0 length of the head; the request is complete
 //          C set:   x0 0, more bytes are needed; or status 400, 414, 421, 431,
 //          501, 505
-//   Clob   x1-x8 v0-v3
-//   Frame  64: x29 x30, x19 x20, x21 x22, x23
+//   Clob   x1-x8 v0-v5
+//   Frame  64: x29 x30, x19 x20, x21 x22, x23 x24
 //
 //   x19 request   x20 bytes   x21 how many   x22 start of the line
-//   x23 first byte not yet searched, later the end of the line
+//   x23 end of the line   x24 start of the next   x2 length   x3 byte, state
 func request_parse
     stp     x29, x30, [sp, #-64]!
     mov     x29, sp
     stp     x19, x20, [sp, #16]
     stp     x21, x22, [sp, #32]
-    str     x23, [sp, #48]
+    stp     x23, x24, [sp, #48]
     mov     x19, x0
     mov     x20, x1
     mov     x21, x2
@@ -41,48 +41,64 @@ Lrequest_parse_line:
     ldp     x23, x22, [x19, #REQUEST_SCAN]
     add     x0, x20, x23
     sub     x1, x21, x23
-    mov     w2, #'\n'
-    bl      mem_find
+    bl      control_find
     b.cs    Lrequest_parse_partly
     add     x23, x23, x0
-    add     x23, x23, #1
-    mov     x0, x19
-    sub     x1, x23, x22
-    mov     x2, x23
     bl      request_limit
     b.cs    Lrequest_parse_return
-    stp     x23, x23, [x19, #REQUEST_SCAN]
-
-    sub     x2, x23, x22
-    subs    x2, x2, #2              // CR and LF are not part of the line
-    b.lo    Lrequest_parse_bad
-    add     x1, x20, x22
-    ldrb    w3, [x1, x2]
-    cmp     w3, #'\r'
+    add     x24, x23, #1
+    ldrb    w3, [x20, x23]
+    cmp     w3, #'\r'               // nothing else ends a line
     b.ne    Lrequest_parse_bad
+    cmp     x24, x21
+    b.eq    Lrequest_parse_more
+    ldrb    w3, [x20, x24]
+    cmp     w3, #'\n'
+    b.ne    Lrequest_parse_bad
+    add     x24, x24, #1
+    stp     x24, x24, [x19, #REQUEST_SCAN]
+
     mov     x0, x19
-    bl      request_line
-    b.cs    Lrequest_parse_return
+    add     x1, x20, x22
     ldr     w3, [x19, #REQUEST_STATE]
-    cmp     w3, #STATE_DONE
-    b.ne    Lrequest_parse_line
-    mov     x0, x23
-    carry_clear
+    subs    x2, x23, x22
+    b.eq    Lrequest_parse_empty
+    cmp     w3, #STATE_FIELD
+    b.ne    Lrequest_parse_start
+    bl      field_take
+    b.cc    Lrequest_parse_line
 Lrequest_parse_return:
-    ldr     x23, [sp, #48]
+    ldp     x23, x24, [sp, #48]
     ldp     x21, x22, [sp, #32]
     ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #64
     ret
 
+Lrequest_parse_start:
+    bl      request_start
+    b.cs    Lrequest_parse_return
+    mov     w3, #STATE_FIELD
+    str     w3, [x19, #REQUEST_STATE]
+    b       Lrequest_parse_line
+Lrequest_parse_empty:
+    cmp     w3, #STATE_FIELD
+    b.eq    Lrequest_parse_last
+    cbnz    w3, Lrequest_parse_bad  // one before the request line, not two
+    mov     w3, #STATE_LINE
+    str     w3, [x19, #REQUEST_STATE]
+    b       Lrequest_parse_line
+Lrequest_parse_last:
+    bl      request_check
+    b.cs    Lrequest_parse_return
+    mov     x0, x24                 // C is still clear
+    b       Lrequest_parse_return
+
 Lrequest_parse_partly:
-    str     x21, [x19, #REQUEST_SCAN]
-    mov     x0, x19                 // the line is at least one byte longer
-    sub     x1, x21, x22
-    add     x1, x1, #1
-    add     x2, x21, #1
+    mov     x23, x21                // the line is at least as long as this
     bl      request_limit
     b.cs    Lrequest_parse_return
+Lrequest_parse_more:
+    str     x23, [x19, #REQUEST_SCAN]
     mov     x0, #0
     carry_set
     b       Lrequest_parse_return
@@ -93,81 +109,27 @@ Lrequest_parse_bad:
 
 // request_limit - is the head still as short as it has to be?
 //
-//   In     x0 request   x1 length of the line   x2 length of the head so far
+//   In     x19 request   x22 start of the line   x23 its end, as far as is known
 //   Out    C clear: it is
 //          C set:   x0 status 414 (request line), 431 (fields)
-//   Clob   x0 x3
+//   Clob   x0-x1
 //   Frame  none (leaf)
 //
-//   x3 state
+//   x0 state, later a length   x1 the first length that is too much
 func request_limit
-    ldr     w3, [x0, #REQUEST_STATE]
-    cmp     w3, #STATE_FIELD
-    b.eq    Lrequest_limit_fields
-    cmp     x1, #REQUEST_LINE_MAX_BYTES
-    b.hi    Lrequest_limit_line
-    carry_clear
-    ret
-Lrequest_limit_fields:
-    cmp     x2, #HEAD_MAX_BYTES
-    b.hi    Lrequest_limit_head
-    carry_clear
-    ret
-
-Lrequest_limit_line:
+    ldr     w0, [x19, #REQUEST_STATE]
+    cmp     w0, #STATE_FIELD
+    b.eq    Lrequest_limit_head
+    sub     x0, x23, x22
+    mov     x1, #REQUEST_LINE_MAX_BYTES + 1
+    cmp     x0, x1                  // C is set when it is as long as that
     mov     x0, #414
-    carry_set
     ret
 Lrequest_limit_head:
+    mov     x1, #HEAD_MAX_BYTES + 1
+    cmp     x23, x1
     mov     x0, #431
-    carry_set
     ret
-
-// request_line - take one complete line of the head
-//
-//   In     x0 request   x1 line   x2 its length without CR LF
-//   Out    C clear: REQUEST_STATE says what comes next
-//          C set:   x0 status 400, 421, 431, 501, 505
-//   Clob   x0-x8 v0-v3
-//   Frame  32: x29 x30, x19
-//
-//   x19 request   x1 line   x2 length   x3 state
-func request_line
-    stp     x29, x30, [sp, #-32]!
-    mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
-
-    ldr     w3, [x19, #REQUEST_STATE]
-    cmp     w3, #STATE_FIELD
-    b.eq    Lrequest_line_field
-    cbz     x2, Lrequest_line_empty
-    bl      request_start
-    mov     w3, #STATE_FIELD
-    b       Lrequest_line_return
-Lrequest_line_field:
-    cbz     x2, Lrequest_line_last
-    bl      field_take
-    mov     w3, #STATE_FIELD
-    b       Lrequest_line_return
-Lrequest_line_last:
-    bl      request_check
-    mov     w3, #STATE_DONE
-Lrequest_line_return:
-    str     w3, [x19, #REQUEST_STATE]
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
-    ret
-
-Lrequest_line_empty:                // one in front of the request line is skipped
-    cbnz    w3, Lrequest_line_bad
-    mov     w3, #STATE_LINE
-    carry_clear
-    b       Lrequest_line_return
-Lrequest_line_bad:
-    mov     x0, #400
-    carry_set
-    b       Lrequest_line_return
 
 // request_start - take the request line: method, target, version
 //
@@ -197,18 +159,18 @@ func request_start
     b.ne    Lrequest_start_bad
 
     addr    x5, char_class
-Lrequest_start_method:
-    cmp     x20, x21
-    b.eq    Lrequest_start_bad
+Lrequest_start_method:              // ends at the space before the version
     ldrb    w3, [x20], #1
     ldrb    w4, [x5, x3]
     tbnz    w4, #CHAR_TOKEN, Lrequest_start_method
     cmp     w3, #' '
     b.ne    Lrequest_start_bad
+    cmp     x20, x21
+    b.hs    Lrequest_start_bad      // no target
     mov     x0, x1
     sub     x1, x20, x1
     subs    x1, x1, #1
-    b.eq    Lrequest_start_bad
+    b.eq    Lrequest_start_bad      // no method
     bl      method_find
     str     w0, [x19, #REQUEST_METHOD]
 

@@ -14,7 +14,8 @@
 
 // target_parse - find path and query of a request target
 //
-//   In     x0 request, its method is known   x1 target   x2 length in bytes
+//   In     x0 request, its method is known   x1 target, a space behind it
+//   x2 length in bytes
 //   Out    C clear: remembered
 //          C set:   x0 status 400, 421
 //   Clob   x0-x8
@@ -64,51 +65,52 @@ Ltarget_parse_bad:
 
 // target_path - find path and query, and check their bytes
 //
-//   In     x0 request   x1 text   x2 length in bytes, 0 means the path /
+//   In     x0 request   x1 text, a space behind it   x2 length in bytes, 0 means
+//   the path /
 //   Out    C clear: remembered
 //          C set:   x0 status 400
 //   Clob   x0-x7
 //   Frame  none (leaf)
 //
-//   x0 request   x1 text   x2 end   x3 byte   x4 its class   x5 char_class
+//   x0 request   x1 text   x2 end   x3 byte   x4 its class, or the path /
+//   x5 char_class
 //   x6 cursor   x7 length
 func target_path
     cbz     x2, Ltarget_path_root
     addr    x5, char_class
     mov     x6, x1
     add     x2, x1, x2
-Ltarget_path_byte:
+Ltarget_path_byte:                  // ends at the space behind the target
     ldrb    w3, [x6], #1
     ldrb    w4, [x5, x3]
-    tbz     w4, #CHAR_PATH, Ltarget_path_end
-    cmp     x6, x2
-    b.lo    Ltarget_path_byte
-    sub     x7, x6, x1              // a path and nothing else
-    stp     x1, x7, [x0, #REQUEST_PATH]
-    carry_clear
-    ret
-
-Ltarget_path_end:
-    cmp     w3, #'?'
-    b.ne    Ltarget_path_bad
-    sub     x6, x6, #1              // the query keeps its question mark
+    tbnz    w4, #CHAR_PATH, Ltarget_path_byte
+    sub     x6, x6, #1
     subs    x7, x6, x1
-    stp     x1, x7, [x0, #REQUEST_PATH]
-    sub     x7, x2, x6
-    stp     x6, x7, [x0, #REQUEST_QUERY]
-    b.ne    Ltarget_path_query
-    addr    x1, target_slash        // http://host?query
-    mov     x7, #1
+    b.eq    Ltarget_path_none
     stp     x1, x7, [x0, #REQUEST_PATH]
 Ltarget_path_query:
+    cmp     x6, x2
+    b.eq    Ltarget_path_done       // a path and nothing else
+    cmp     w3, #'?'
+    b.ne    Ltarget_path_bad
+    sub     x7, x2, x6              // the query keeps its question mark
+    stp     x6, x7, [x0, #REQUEST_QUERY]
+Ltarget_path_query_byte:
     ldrb    w3, [x6], #1
     ldrb    w4, [x5, x3]
-    tbz     w4, #CHAR_QUERY, Ltarget_path_bad
+    tbnz    w4, #CHAR_QUERY, Ltarget_path_query_byte
+    sub     x6, x6, #1
     cmp     x6, x2
-    b.lo    Ltarget_path_query
+    b.ne    Ltarget_path_bad
+Ltarget_path_done:
     carry_clear
     ret
 
+Ltarget_path_none:                  // http://host?query
+    addr    x4, target_slash
+    mov     x7, #1
+    stp     x4, x7, [x0, #REQUEST_PATH]
+    b       Ltarget_path_query
 Ltarget_path_root:
     addr    x1, target_slash
     mov     x7, #1
@@ -125,7 +127,7 @@ Ltarget_path_bad:
 // Every server must understand this form, and its host wins over the Host field.
 // A target of another scheme is not served here: 421.
 //
-//   In     x0 request   x1 target   x2 length in bytes
+//   In     x0 request   x1 target, a space behind it   x2 length in bytes
 //   Out    C clear: remembered
 //          C set:   x0 status 400, 421
 //   Clob   x0-x8
@@ -223,7 +225,8 @@ Ltarget_scheme_return:
 //
 // An empty host is allowed: Host has no value when a target names no host.
 //
-//   In     x0 text   x1 length in bytes
+//   In     x0 text, with a byte behind it that is in no host: CR, blank, / or ?
+//   x1 length in bytes
 //   Out    C clear: it is
 //          C set:   x0 status 400
 //   Clob   x0-x5
@@ -234,38 +237,36 @@ Ltarget_scheme_return:
 func host_check
     add     x1, x0, x1
     addr    x5, char_class
-    cmp     x0, x1
-    b.eq    Lhost_check_good
     ldrb    w2, [x0]
     cmp     w2, #'['
     b.eq    Lhost_check_literal
 Lhost_check_name:
-    cmp     x0, x1
-    b.eq    Lhost_check_good
     ldrb    w2, [x0], #1
     ldrb    w3, [x5, x2]
     tbnz    w3, #CHAR_HOST, Lhost_check_name
-Lhost_check_colon:
-    cmp     w2, #':'
-    b.ne    Lhost_check_bad
-Lhost_check_port:
+Lhost_check_behind:
+    sub     x0, x0, #1
     cmp     x0, x1
     b.eq    Lhost_check_good
+    cmp     w2, #':'
+    b.ne    Lhost_check_bad
+    add     x0, x0, #1
+Lhost_check_port:
     ldrb    w2, [x0], #1
     sub     w3, w2, #'0'
     cmp     w3, #9
     b.ls    Lhost_check_port
-Lhost_check_bad:
-    mov     x0, #400
-    carry_set
+    sub     x0, x0, #1
+    cmp     x0, x1
+    b.ne    Lhost_check_bad
+Lhost_check_good:
+    carry_clear
     ret
 
 Lhost_check_literal:                // [2001:db8::1], hexadecimal and : and .
     add     x0, x0, #1
     mov     x4, x0
 Lhost_check_group:
-    cmp     x0, x1
-    b.eq    Lhost_check_bad
     ldrb    w2, [x0], #1
     cmp     w2, #'.'
     b.eq    Lhost_check_group
@@ -281,12 +282,11 @@ Lhost_check_group:
     sub     x3, x0, #1
     cmp     x3, x4
     b.eq    Lhost_check_bad         // [] is empty
-    cmp     x0, x1
-    b.eq    Lhost_check_good
     ldrb    w2, [x0], #1
-    b       Lhost_check_colon
-Lhost_check_good:
-    carry_clear
+    b       Lhost_check_behind
+Lhost_check_bad:
+    mov     x0, #400
+    carry_set
     ret
 
 rodata

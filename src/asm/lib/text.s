@@ -62,19 +62,23 @@ func text_same
     cbz     x2, Ltext_same_yes
 Ltext_same_next:
     ldrb    w3, [x0], #1
-    sub     w4, w3, #'A'
-    cmp     w4, #25
-    b.hi    Ltext_same_compare      // only letters have a case
-    add     w3, w3, #32
-Ltext_same_compare:
     ldrb    w4, [x1], #1
     cmp     w3, w4
-    b.ne    Ltext_same_no
+    b.ne    Ltext_same_case
+Ltext_same_so_far:
     sub     x2, x2, #1
     cbnz    x2, Ltext_same_next
 Ltext_same_yes:
     carry_clear
     ret
+
+Ltext_same_case:                    // only letters have a case
+    sub     w4, w4, #'a'
+    cmp     w4, #25
+    b.hi    Ltext_same_no
+    sub     w3, w3, #'A'
+    cmp     w3, w4
+    b.eq    Ltext_same_so_far
 Ltext_same_no:
     carry_set
     ret

@@ -74,7 +74,6 @@ func connection_serve
 Lconnection_serve_page:
     mov     x0, x19
     bl      page_plan
-    b.cs    Lconnection_serve_return
 Lconnection_serve_send:
     mov     x0, x19
     bl      connection_send

@@ -1,7 +1,7 @@
 // get_hello.s - placeholder: one greeting for everybody
 //
 // Gives    get_plan (slot: GET)
-// Needs    reply_begin reply_text reply_end
+// Needs    reply_begin reply_end mem_copy
 // Memory   none of its own
 // Spec     RFC 9110 9.3.1 (GET)
 // Tests    tests/asm/test_stubs.py, tests/http/test_models.py
@@ -21,28 +21,29 @@
 //   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19
 //
-//   x19 reply
+//   x19 connection   x0 cursor
 func get_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
     str     x19, [sp, #16]
-    add     x19, x0, #CONN_REPLY
+    mov     x19, x0
 
     mov     x1, #200
     bl      reply_begin
-    mov     x0, x19
     addr    x1, hello_fields
     mov     x2, #hello_fields_len
-    bl      reply_text
-    addr    x1, hello_body
-    mov     x2, #hello_body_len
-    str     x1, [x19, #REPLY_BODY]
-    str     x2, [x19, #REPLY_LENGTH]
-    mov     w3, #BODY_MEMORY
-    str     w3, [x19, #REPLY_KIND]
+    bl      mem_copy
+    mov     x1, x0
     mov     x0, x19
     bl      reply_end
+    addr    x1, hello_body
+    mov     x2, #hello_body_len
+    mov     w3, #BODY_MEMORY
+    str     x1, [x19, #CONN_REPLY + REPLY_BODY]
+    str     x2, [x19, #CONN_REPLY + REPLY_LENGTH]
+    str     w3, [x19, #CONN_REPLY + REPLY_KIND]
 
+    carry_clear
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret

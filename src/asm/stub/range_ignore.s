@@ -1,7 +1,7 @@
 // range_ignore.s - placeholder: every reply is the whole file
 //
 // Gives    range_apply range_offer (slot: range)
-// Needs    reply_text
+// Needs    mem_copy
 // Memory   none of its own
 // Spec     RFC 9110 14.2: a server may ignore Range, 14.3 (Accept-Ranges)
 // Tests    tests/asm/test_stubs.py
@@ -24,20 +24,20 @@ func range_apply
     carry_clear
     ret
 
-// range_offer - say in the head whether parts can be asked for
+// range_offer - write the field that says whether parts can be asked for
 //
-//   In     x0 reply
-//   Out    nothing
-//   Clob   x0-x5 v0
+//   In     x0 cursor
+//   Out    x0 cursor
+//   Clob   x1-x4 v0
 //   Frame  16: x29 x30
 //
-//   x0 reply   x1 text   x2 length
+//   x1 text   x2 length
 func range_offer
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
     addr    x1, range_none
     mov     x2, #range_none_len
-    bl      reply_text
+    bl      mem_copy
     ldp     x29, x30, [sp], #16
     ret
 
