@@ -1,4 +1,6 @@
-"""`ymawky weave`: the assembly cells of the notebooks, written from src/asm.
+"""`ymawky weave`: what the book copies from the sources, written from them.
+
+The pages that programs make (the table of system calls), and the assembly cells.
 
 A cell that starts with `%%asm MODULE NAME` or `%%asm MODULE` holds exactly the
 text of that piece or module.  A cell with another single word, without a slash,
@@ -53,6 +55,24 @@ def weave_cell(text: str, root: Path | None = None) -> str:
     return f"{head}\n{book_text(where, root)}"
 
 
+def pages() -> dict[str, str]:
+    """Pages of the book that are made by programs: path below the checkout -> text."""
+    from ymawky_kit.darwin import appendix
+
+    return {"book/appendix/system-calls.md": appendix.markdown().rstrip("\n") + "\n"}
+
+
+def _weave_pages(check: bool) -> list[str]:
+    said = []
+    for name, text in pages().items():
+        path = nb.folder().parent / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            said.append(f"{name}: differs from what the kit's tables say")
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    return said
+
+
 def weave(chosen: Sequence[Path] = (), *, check: bool = False,
           root: Path | None = None) -> list[str]:
     """Rewrite the cells; returns one line for each that differed.
@@ -60,7 +80,7 @@ def weave(chosen: Sequence[Path] = (), *, check: bool = False,
     With `check`, nothing is written.  Raises :class:`KitError` for a cell that
     names what src/asm does not have.
     """
-    said: list[str] = []
+    said = [] if chosen else _weave_pages(check)
     for path in nb.paths(chosen):
         notebook = nb.read(path)
         moved = False
