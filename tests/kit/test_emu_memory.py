@@ -154,6 +154,18 @@ def test_protecting_the_middle_splits_and_tells_the_processor(memory: Memory) ->
     assert b"kept" == memory.read(HERE + PAGE, 4)
 
 
+def test_writing_nothing_forgets_nothing(memory: Memory) -> None:
+    pages = Recorder()
+    memory.attach(pages)
+    memory.map(HERE, PAGE, READ | EXECUTE)
+    memory.map(HERE + PAGE, PAGE, BOTH)
+    memory.read(HERE, 4)
+    memory.write(HERE + PAGE, b"")
+    memory.write(HERE + PAGE, b"data")
+    memory.poke(HERE + PAGE, b"data")
+    assert [] == pages.forgotten
+
+
 def test_writing_to_code_makes_the_processor_forget_it(memory: Memory) -> None:
     pages = Recorder()
     memory.attach(pages)

@@ -8,6 +8,7 @@ arm_prepare_u64_syscall_return).
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import mmap
@@ -95,7 +96,10 @@ class Kernel:
         self.last_event: SyscallEvent | None = None
         #: Make `last_event` although no trace is written.
         self.observe = False
+        #: Address and size of the program's code.
+        self.text = (0, 0)
         self._restart = False
+        self._ready_to_fork = False
         self._entries: dict[int, Callable[[], None]] = {}
         self._last_count = 0
         self.choose()
@@ -331,6 +335,19 @@ class Kernel:
         if self.forked or self.task.owns_process:
             finish(end)
 
+    def _prepare_to_fork(self) -> None:
+        """Do once, here, what every child would do for itself: a child begins with a
+        copy of every page, and each page it is the first to touch costs microseconds."""
+        self._ready_to_fork = True
+        if self.task.owns_process:
+            for number, row in table.items():
+                if number >= 0:
+                    self._entries[number] = compile_entry(row, self.task, 0)
+            self.cpu.warm(*self.text)
+            gc.collect()
+            gc.disable()
+            gc.freeze()
+
     def _next_ordinal(self) -> int:
         (last,) = _ORDINAL.unpack_from(self._ordinals, 0)
         _ORDINAL.pack_into(self._ordinals, 0, last + 1)
@@ -345,6 +362,8 @@ class Kernel:
     def fork(self) -> tuple[int, int]:
         """fork(2): (pid, 0) in the parent, (own pid, 1) in the child (thread_set_child)."""
         signals = self.signals
+        if not self._ready_to_fork:
+            self._prepare_to_fork()
         ordinal = self._next_ordinal()
         signals.hold()
         try:

@@ -238,6 +238,7 @@ def start_program(
 ) -> Start:
     """Point a kernel's processor at a freshly loaded program."""
     kernel.symbols = loaded.symbols
+    kernel.text = loaded.text
     kernel.task.executable = path
     kernel.task.arguments = tuple(argv)
     return prepare(

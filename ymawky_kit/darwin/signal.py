@@ -123,6 +123,8 @@ class _Interval(ctypes.Structure):
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_setitimer = _libc.setitimer
+_getitimer = _libc.getitimer
 
 
 def _pack(timer: _Interval) -> bytes:
@@ -146,7 +148,7 @@ def setitimer(task: Task, which: int, new: int, old: int) -> None:
             raise Errno(EINVAL)
     wanted = _Interval(_Timeval(every, every_micros), _Timeval(first, first_micros))
     before = _Interval()
-    if _libc.setitimer(which, ctypes.byref(wanted), ctypes.byref(before)):
+    if _setitimer(which, ctypes.byref(wanted), ctypes.byref(before)):
         raise Errno(EINVAL)
     if old:
         task.memory.write(old, _pack(before))
@@ -158,5 +160,5 @@ def getitimer(task: Task, which: int, out: int) -> None:
     if not 0 <= which <= 2:
         raise Errno(EINVAL)
     now = _Interval()
-    _libc.getitimer(which, ctypes.byref(now))
+    _getitimer(which, ctypes.byref(now))
     task.memory.write(out, _pack(now))

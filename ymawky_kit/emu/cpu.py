@@ -32,6 +32,7 @@ CARRY: Final = 1 << 29
 _NOWHERE: Final = 0xFFFF_FFFF_FFFF_FFF0
 
 _SVC: Final = 2
+_TARGET_PAGE: Final = 1024
 
 _X_IDS: Final = (
     *(a64.UC_ARM64_REG_X0 + n for n in range(29)), a64.UC_ARM64_REG_X29, a64.UC_ARM64_REG_X30,
@@ -452,7 +453,8 @@ class Cpu:
     def warm(self, start: int, size: int) -> None:
         """Translate code ahead of time, from every place where a block can begin."""
         code = self.memory.peek(start, size)
-        begins = {start}
+        # Unicorn never lets a block cross a multiple of its smallest page, 1 KiB.
+        begins = {start, *range(start & -_TARGET_PAGE, start + size, _TARGET_PAGE)}
         for offset in range(0, size - 3, 4):
             word = int.from_bytes(code[offset:offset + 4], "little")
             target = _branch(word)

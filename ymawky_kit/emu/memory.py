@@ -152,7 +152,7 @@ class Memory:
         if not (last.start <= address and address + size <= last.backed and last.protection & 2):
             self.check(address, size, WRITE)
         self._bytes[address - BASE:address - BASE + size] = data
-        if self._last.protection & EXECUTE:
+        if size and self._last.protection & EXECUTE:
             self._forget(address, size)
 
     def view(self, address: int, size: int, *, write: bool = False) -> memoryview:
@@ -170,7 +170,7 @@ class Memory:
         """Store bytes whatever the protection says, as a loader or debugger does."""
         self.check(address, len(data), 0)
         self._bytes[address - BASE:address - BASE + len(data)] = data
-        if self._last.protection & EXECUTE:
+        if data and any(r.protection & EXECUTE for r in self.overlapping(address, len(data))):
             self._forget(address, len(data))
 
     def peek(self, address: int, size: int) -> bytes:

@@ -118,12 +118,22 @@ def main(words: list[str]) -> NoReturn:
         # exec of a file that macOS refuses ends in SIGKILL; say why first.
         os.write(2, f"ymawky: {options.program}: not started\n{error}\n".encode())
         finish(ProcessEnd(signal=9))
-    # A collection in a forked child would copy the whole heap.
-    gc.collect()
-    gc.disable()
-    gc.freeze()
-    while True:
-        machine.kernel.settle(machine.cpu.run())
+    gc.disable()    # what is garbage here is little, and a forked child would copy the heap
+    try:
+        while True:
+            machine.kernel.settle(machine.cpu.run())
+    except Exception as error:
+        # A mistake of the emulator, not of the program: end as one process, in one line.
+        if os.environ.get("YMAWKY_DEBUG"):
+            raise
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = "" if frame is None else (
+            f" ({Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno})"
+        )
+        _fail(f"the emulator failed: {type(error).__name__}: {error}{place}; "
+              "YMAWKY_DEBUG=1 shows more", 70)
 
 
 def _boot(options: Options, data: bytes) -> Machine:
@@ -147,7 +157,6 @@ def _boot(options: Options, data: bytes) -> Machine:
     )
     kernel.report = not options.quiet
     take_over(kernel, trace)
-    machine.warm()
     return machine
 
 

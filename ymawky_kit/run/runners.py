@@ -79,6 +79,7 @@ class Process:
         self._watchdog = _watchdog(popen.pid)
         self._finalizer = weakref.finalize(self, _end, popen, self._watchdog, trace_file, token)
         self._status: ExitStatus | None = None
+        self._traced: list[bytes] | None = None     # the trace file's lines, once it is gone
         for name, pipe in (("output", popen.stdout), ("errors", popen.stderr)):
             if pipe is not None:
                 self._open += 1
@@ -131,7 +132,10 @@ class Process:
         """Every system call so far, when the runner traces; in the order they returned."""
         if self._trace_file is None:
             return ()
-        lines = self._trace_file.read_bytes().split(b"\n")
+        if self._traced is None:
+            lines = self._trace_file.read_bytes().split(b"\n")
+        else:
+            lines = self._traced
         return tuple(SyscallEvent.from_json(line) for line in lines[:-1])
 
     # --- how it ends ------------------------------------------------------------------------
@@ -173,6 +177,10 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout)
             _kill(strays)
+        if self._trace_file is not None and self._traced is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)     # nobody writes to it any more
+            self._traced = self._trace_file.read_bytes().split(b"\n")
         self._finalizer()
         self._status = exit_status(self._popen.returncode)
         with self._lock:
