@@ -177,6 +177,13 @@ def half_hashed(edit: Editor) -> None:
     edit.put_big(edit.directory + 28, 4)
 
 
+def no_symbols(edit: Editor) -> None:
+    """Forget the symbols, but leave their bytes."""
+    edit.put32(edit.command(LC_SYMTAB) + 12, 0)
+    for at in range(8, 32, 4):
+        edit.put32(edit.command(LC_DYSYMTAB) + at, 0)
+
+
 def dirty_zero_fill(edit: Editor) -> None:
     edit.data[0x4020] = 1
 
@@ -279,7 +286,7 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     "uuid": (without(LC_UUID, SDK_26), set()),
     "linkedit-command-once": (again(LC_UUID), set()),
     "symbol-commands": (without(LC_DYSYMTAB), set()),
-    "symbol-table": (field32(LC_SYMTAB, 16, 0x8000), {"linkedit-parts"}),
+    "symbol-table": (field32(LC_SYMTAB, 16, 0x8000), {"linkedit-parts", "linkedit-gaps"}),
     "symbol-ranges": (field32(LC_DYSYMTAB, 20, 500), {"symbol-groups"}),
     "indirect-symbols": (lambda edit: (
         edit.put32(edit.command(LC_DYSYMTAB) + 56, 0x4000),
@@ -294,6 +301,9 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
                 set()),
     # tools
     "linkedit-parts": (field32(LC_SYMTAB, 20, 0x100), set()),
+    "linkedit-gaps": (no_symbols, set()),
+    "classic-fix-ups": (field32(LC_DYSYMTAB, 76, 1), set()),
+    "old-tables": (field32(LC_DYSYMTAB, 32, 0x8000), set()),
     "linkedit-alignment": (append(pack("<4I", 0x26, 16, 0x8001, 1)), {"linkedit-parts"}),
     "symbol-groups": (field32(LC_DYSYMTAB, 12, 0), set()),
     "symbols": (lambda edit: edit.put(edit.u32(edit.command(LC_SYMTAB) + 8) + 5, b"\x09"), set()),

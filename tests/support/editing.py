@@ -45,6 +45,8 @@ class Editor:
         position = 32
         for _ in range(self.u32(16)):
             kind, size = self.u32(position), self.u32(position + 4)
+            if size < 8 or position + size > len(self.data):
+                return      # damaged by a test
             yield position, kind, size
             position += size
 
@@ -102,6 +104,6 @@ class Editor:
         at = self.directory
         hashes, count, limit = (BIG.unpack_from(self.data, at + x)[0] for x in (16, 28, 32))
         page = 1 << self.data[at + 39]
-        for index in range(count):
+        for index in range(min(count, len(self.data) // page + 1)):
             piece = self.data[index * page:min((index + 1) * page, limit)]
             self.put(at + hashes + 32 * index, hashlib.sha256(piece).digest())

@@ -25,9 +25,14 @@ _PARTS: Final = {
     0x1E: "segment split info",
     0x26: "function starts",
     0x29: "data in code",
+    0x2B: "code signing requirements",
+    0x2E: "linker optimisation hints",
+    0x36: "atom info",
     0x80000033: "exports trie",
     0x80000034: "chained fix-ups",
 }
+#: The most that aligning the signature may take.
+_GAP: Final = 16
 
 
 def _parts(file: File) -> Iterator[tuple[int, int, int, str]]:
@@ -59,6 +64,44 @@ def linkedit_parts(file: File) -> Iterator[str]:
     for (_, end, _, one), (start, _, _, two) in pairwise(parts):
         if start < end:
             yield f"the {one} and the {two} overlap"
+
+
+@RULES.add("linkedit-gaps", "tools", "cctools libstuff/checkout.c dyld_order")
+def linkedit_gaps(file: File) -> Iterator[str]:
+    """The parts of __LINKEDIT follow each other, with no more than alignment between them."""
+    segment = file.segment(b"__LINKEDIT")
+    if segment is None:
+        return
+    end = segment.offset
+    for start, part_end, _, name in sorted(part for part in _parts(file) if part[1] > part[0]):
+        if start - end >= _GAP:
+            yield f"{start - end} bytes before the {name} belong to nothing"
+        end = max(end, part_end)
+
+
+@RULES.add("classic-fix-ups", "tools", _LINKEDIT)
+def classic_fix_ups(file: File) -> Iterator[str]:
+    """A file with LC_DYLD_INFO lists no relocations in the way of old."""
+    command = file.first(LC_DYSYMTAB)
+    if command is None or file.first(*LC_DYLD_INFO, 0x80000034) is None:
+        return
+    if command.u32(68) or command.u32(76):
+        yield (f"LC_DYSYMTAB lists {command.u32(68)} external"
+               f" and {command.u32(76)} local relocations")
+
+
+@RULES.add("old-tables", "tools", "cctools libstuff/checkout.c dyld_order")
+def old_tables(file: File) -> Iterator[str]:
+    """LC_DYSYMTAB describes none of the tables that nobody has used for twenty years."""
+    command = file.first(LC_DYSYMTAB)
+    if command is None:
+        return
+    for at, name in ((32, "table of contents"), (40, "module table"), (48, "reference table")):
+        if command.u32(at) or command.u32(at + 4):
+            yield f"LC_DYSYMTAB has a {name} at {command.u32(at):#x}"
+    for at, name in ((64, "external"), (72, "local")):
+        if command.u32(at) and not command.u32(at + 4):
+            yield f"LC_DYSYMTAB has no {name} relocations, at {command.u32(at):#x}"
 
 
 @RULES.add("linkedit-alignment", "tools", _LINKEDIT)
