@@ -9,8 +9,10 @@
     swap    = { "serve/serial" = "serve/fork" }     # take another module for a slot
     add     = ["platform/process"]
 
-The other keys are `modules` (the whole list, in place of `after`), `drop` and
-`entry` (the symbol where the program begins, `start` unless said otherwise).
+The other keys are `modules` (the whole list, in place of `after`), `drop`, `entry`
+(the symbol where the program begins, `start` unless said otherwise) and `identifier`
+(its name in the signature, that of the table unless said otherwise); the last two
+are taken over from the program it comes after.
 Module "platform/x" is the file platform/darwin/x.s, any other "a/b" is a/b.s.
 
 Modules are assembled once: a later build in the same process assembles only
@@ -55,6 +57,7 @@ class Program:
     chapter: str | None             # "06"
     modules: tuple[str, ...]        # in the order in which they are linked
     entry: str
+    identifier: str                 # in the signature
     after: str | None               # the program it was made from
     span: Span                      # of the table's name
 
@@ -127,7 +130,7 @@ def build(
                               hint=f"did you mean '{near}'?" if near else
                               f"its modules: {', '.join(program.modules)}")
     objects = _assemble(program, replaced, encoder, root)
-    image = link(objects, identifier=program.name, entry=program.entry)
+    image = link(objects, identifier=program.identifier, entry=program.entry)
     return Built(program, image, macho.build(image), objects)
 
 
@@ -230,6 +233,7 @@ _KEYS: Final[dict[str, str]] = {
     "chapter": "text",
     "after": "text",
     "entry": "text",
+    "identifier": "text",
     "modules": "a list of text",
     "add": "a list of text",
     "drop": "a list of text",
@@ -267,6 +271,7 @@ class _Table:
                               hint="one of them needs its own list of modules")
         table = self._checked(name)
         after = table.get("after")
+        entry, identifier = _ENTRY, name
         if after is None:
             modules = list(table.get("modules", ()))
             if not modules:
@@ -283,10 +288,16 @@ class _Table:
             raise self._error(name, f"there is no program '{after}' to come after", after,
                               hint=f"did you mean '{near}'?" if near else None)
         else:
-            modules = list(self._program(after, (*path, name)).modules)
+            before = self._program(after, (*path, name))
+            modules, entry = list(before.modules), before.entry
+            if before.identifier != before.name:
+                identifier = before.identifier
         self._change(name, table, modules)
-        program = Program(name, table["title"], table.get("chapter"), tuple(modules),
-                          table.get("entry", _ENTRY), after, self._span(name))
+        program = Program(
+            name, table["title"], table.get("chapter"), tuple(modules),
+            table.get("entry", entry), table.get("identifier", identifier), after,
+            self._span(name),
+        )
         self._programs[name] = program
         return program
 

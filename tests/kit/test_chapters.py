@@ -69,6 +69,15 @@ def test_a_dropped_module_is_gone(root: Path) -> None:
     assert ("platform/start", "first/two") == chapters.load(root)["four"].modules
 
 
+def test_entry_and_identifier_are_taken_over(root: Path) -> None:
+    keys = 'entry = "main"\nidentifier = "server"\n[two]'
+    write(root, GOOD.replace("[two]", keys))
+    programs = chapters.load(root)
+    assert ("main", "server") == (programs["three"].entry, programs["three"].identifier)
+    image = chapters.build("three", root=root).image
+    assert ("server", image.address_of("main")) == (image.identifier, image.entry)
+
+
 def test_a_program_may_come_before_the_one_it_is_made_from(root: Path) -> None:
     write(root, '[early]\ntitle = "e"\nafter = "one"\nadd = ["lib/more"]\n' + GOOD)
     programs = chapters.load(root)
