@@ -89,6 +89,30 @@ def test_without_script_every_recording_is_a_table(html: Path, running: Browser)
             assert shown.locator("yk-trace").nth(n).locator("table").is_visible()
 
 
+def test_the_books_own_server_serves_the_book(
+    html: Path, running: Browser, tmp_path: Path,
+) -> None:
+    from ymawky_kit import chapters, macho
+    from ymawky_kit.run import default_runner
+
+    program = tmp_path / "ymawky"
+    macho.install(chapters.build().data, program)
+    arguments = ["--port", "0", "--address", "127.0.0.1", str(html)]
+    with default_runner().start(program, arguments) as server, pages.page(running) as shown:
+        line = server.wait_for(b"http://").decode()
+        address = line[line.index("http://"):].strip()
+        failed: list[str] = []
+        shown.on("response", lambda reply: failed.append(f"{reply.status} {reply.url}")
+                 if reply.status >= 400 else None)
+        shown.on("request", lambda asked: failed.append(asked.url)
+                 if not asked.url.startswith((address, "data:", "blob:")) else None)
+        for name in ("index", "notebooks/01-first-instructions"):
+            shown.goto(f"{address}{name}.html")
+            shown.wait_for_load_state("networkidle")
+        shown.wait_for_selector("yk-trace[data-ready]")
+        assert [] == failed
+
+
 def test_outputs_have_no_light_box_in_the_dark(html: Path, running: Browser) -> None:
     with pages.page(running, dark=True) as shown:
         shown.goto((html / "notebooks/03-from-text-to-mach-o.html").as_uri())

@@ -149,6 +149,22 @@ def test_a_changed_macro_is_used_by_every_module() -> None:
     assert chapters.build("hello").data != bench.build("hello").data
 
 
+def test_a_whole_module_can_be_a_cell_and_be_changed() -> None:
+    bench = Workbench()
+    book = Module.read("lib/io").text
+    assert "fd_read_some" in bench.take_cell("lib/io", "", book).text()
+    assert chapters.build("hello").data == bench.build("hello").data
+    bench.take_cell("lib/io", "", book.replace("carry_clear                     // a signal",
+                                               "carry_set                       // a signal"))
+    assert ("lib/io",) == bench.build("hello").changed
+    macros = Module.read("include/macros.inc").text
+    bench.take_cell("lib/io", "", book)
+    bench.take_cell("include/macros.inc", "", macros.replace("cmn     xzr, xzr", "nop"))
+    assert chapters.build("hello").data != bench.build("hello").data
+    bench.take_cell("include/macros.inc", "", macros)
+    assert chapters.build("hello").data == bench.build("hello").data
+
+
 def test_an_error_points_into_the_cell_by_the_editors_line_number() -> None:
     bench = Workbench()
     book = Module.read("first/answer").item("start").text

@@ -75,7 +75,8 @@ def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
             cell.execution_count = None
     client = NotebookClient(
         node, timeout=CELL_TIMEOUT_SECONDS, kernel_name=nb.KERNEL["name"], record_timing=False,
-        coalesce_streams=True, resources={"metadata": {"path": str(where)}})
+        coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(where)}})
     try:
         client.execute()
     except CellExecutionError as error:

@@ -270,7 +270,9 @@ class Workbench:
         """(name, whole text) of every include file that the reader changed."""
         found = []
         for module, pieces in self.changed.items():
-            if module.endswith(".inc") and pieces:
+            if module.endswith(".inc") and "" in pieces:
+                found.append((module, pieces[""] + "\n"))
+            elif module.endswith(".inc") and pieces:
                 book = Module.read(module)
                 sources = {n: Source(CELL, t + "\n") for n, t in pieces.items()}
                 found.append((module, "".join(s.text for s in _fragments(book, sources))))
