@@ -15,7 +15,6 @@ import os
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from secrets import randbits
 from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -105,7 +104,7 @@ class Signals:
         self.no_child_stop = False
         #: sigreturn checks its token; settled by the first sigaction.
         self.validate: bool | None = None
-        self._token = randbits(64)
+        self._token = int.from_bytes(os.urandom(8), "little")
         #: Some signal has a handler, so sleeping calls can be interrupted.
         self.armed = False
         #: EVFILT_SIGNAL notes by signal number: (owner, what to call on every posting).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 
 def host_processes() -> list[tuple[int, int, int, int]]:
@@ -31,6 +30,8 @@ def _processes_of_proc() -> list[tuple[int, int, int, int]]:
 
 
 def _processes_of_ps() -> list[tuple[int, int, int, int]]:
+    import subprocess
+
     done = subprocess.run(
         ["/bin/ps", "-axo", "pid=,ppid=,pgid=,uid="], capture_output=True, text=True, check=False
     )
@@ -41,6 +42,8 @@ def _processes_of_ps() -> list[tuple[int, int, int, int]]:
 def processes_with_argument(text: str) -> list[int]:
     """Processes whose command line holds `text`; a fork keeps it, exec does not."""
     if not os.path.isdir("/proc/self"):
+        import subprocess
+
         done = subprocess.run(
             ["/bin/ps", "-axwwo", "pid=,command="], capture_output=True, text=True, check=False
         )

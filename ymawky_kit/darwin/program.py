@@ -8,7 +8,6 @@ stack, x0-x3, and lr pointing at something that calls exit.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,9 +131,9 @@ def _apple(loaded: Loaded, path: bytes, top: int) -> list[bytes]:
     return [
         b"executable_path=" + path,
         number("pfz", 0),
-        number("stack_guard", secrets.randbits(56) << 8),
-        number("malloc_entropy", secrets.randbits(64), secrets.randbits(64)),
-        number("ptr_munge", secrets.randbits(64)),
+        number("stack_guard", _random() & ~0xFF),
+        number("malloc_entropy", _random(), _random()),
+        number("ptr_munge", _random()),
         number("main_stack", top, STACK_SIZE, top - (64 << 20), 64 << 20),
         number("executable_file", 0x100000F, 1),
         number("dyld_file", 0x100000F, 2),
@@ -143,6 +142,10 @@ def _apple(loaded: Loaded, path: bytes, top: int) -> list[bytes]:
         b"arm64e_abi=os",
         number("th_port", 0x103),
     ]
+
+
+def _random() -> int:
+    return int.from_bytes(os.urandom(8), "little")
 
 
 # --- execve -----------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ Sources: XNU bsd/kern/kern_prot.c, kern_resource.c, kern_newsysctl.c, bsd/dev/ra
 
 from __future__ import annotations
 
+import _thread
 import os
 import resource
 import socket as host_socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from struct import Struct
@@ -92,7 +92,7 @@ def issetugid(_task: Task) -> int:
 @table.syscall(372, "thread_selfid", support=FULL, returns=LONG)
 def thread_selfid(_task: Task) -> int:
     """The number of the running thread."""
-    return threading.get_native_id()
+    return _thread.get_native_id()
 
 
 # --- limits and usage -------------------------------------------------------------------
@@ -150,7 +150,7 @@ _PRIORITY: Final = {
 
 
 @table.syscall(
-    100, "getpriority", ENUM("priority"), UINT, support=PARTIAL,
+    100, "getpriority", ENUM("priority"), INT, support=PARTIAL,
     note="Processes, groups and users; the Darwin-only kinds are EINVAL.",
 )
 def getpriority(_task: Task, which: int, who: int) -> int:
@@ -162,7 +162,7 @@ def getpriority(_task: Task, which: int, who: int) -> int:
 
 
 @table.syscall(
-    96, "setpriority", ENUM("priority"), UINT, INT, support=PARTIAL,
+    96, "setpriority", ENUM("priority"), INT, INT, support=PARTIAL,
     note="Processes, groups and users; the Darwin-only kinds are EINVAL.",
 )
 def setpriority(_task: Task, which: int, who: int, priority: int) -> int:

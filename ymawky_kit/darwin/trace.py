@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -71,6 +70,8 @@ class TraceSink:
     def __init__(self, path: str | None = None) -> None:
         """Append to `path`, or to a nameless file that `events` reads back."""
         if path is None:
+            import tempfile     # slow to load, and not needed by an emulated process
+
             handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
             os.close(handle)
             self._fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)

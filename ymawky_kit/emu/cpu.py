@@ -11,12 +11,10 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from time import monotonic_ns
 from typing import Any, Final
 
-from unicorn import arm64_const as a64
-from unicorn import unicorn_const as ucc
-from unicorn.unicorn_py3 import unicorn as binding
-
+from ymawky_kit.emu import engine as uc
 from ymawky_kit.emu import native
 from ymawky_kit.emu.memory import EXECUTE, READ, WRITE, Memory
 
@@ -35,17 +33,17 @@ _SVC: Final = 2
 _TARGET_PAGE: Final = 1024
 
 _X_IDS: Final = (
-    *(a64.UC_ARM64_REG_X0 + n for n in range(29)), a64.UC_ARM64_REG_X29, a64.UC_ARM64_REG_X30,
+    *(uc.REG_X0 + n for n in range(29)), uc.REG_X29, uc.REG_X30,
 )
 _GENERAL_IDS: Final = (
-    *_X_IDS, a64.UC_ARM64_REG_SP, a64.UC_ARM64_REG_PC, a64.UC_ARM64_REG_NZCV,
+    *_X_IDS, uc.REG_SP, uc.REG_PC, uc.REG_NZCV,
 )
 #: What the kernel reads at a call: x0-x8, x16, flags.
-_CALL_IDS: Final = (*_X_IDS[:9], _X_IDS[16], a64.UC_ARM64_REG_NZCV)
+_CALL_IDS: Final = (*_X_IDS[:9], _X_IDS[16], uc.REG_NZCV)
 CALL_NUMBER: Final = 9
 CALL_NZCV: Final = 10
 #: What it writes at every return: x0, x1, x18, flags.
-_RETURN_IDS: Final = (_X_IDS[0], _X_IDS[1], _X_IDS[18], a64.UC_ARM64_REG_NZCV)
+_RETURN_IDS: Final = (_X_IDS[0], _X_IDS[1], _X_IDS[18], uc.REG_NZCV)
 
 REGISTER_NAMES: Final = (*(f"x{n}" for n in range(31)), "sp", "pc", "nzcv")
 
@@ -103,12 +101,20 @@ _ACCESS = ctypes.CFUNCTYPE(
 _BLOCK = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 )
+_SYSTEM = ctypes.CFUNCTYPE(
+    ctypes.c_uint32, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(uc.SystemRegister),
+    ctypes.c_void_p,
+)
 
-_path: str = binding.uclib._name
-#: Calls that keep Python's lock: hooks come back into Python at once.
-_held: Any = ctypes.PyDLL(_path)
-#: Calls that let other Python threads run meanwhile.
-_free: Any = ctypes.CDLL(_path)
+#: (op0, op1, CRn, CRm, op2) of the counters that a Mac's EL0 reads.
+_COUNTER_FREQUENCY: Final = (3, 3, 14, 0, 0)        # CNTFRQ_EL0
+_COUNTERS: Final = {
+    (3, 3, 14, 0, 2),       # CNTVCT_EL0
+    (3, 3, 14, 0, 6),       # CNTVCTSS_EL0
+    (3, 4, 15, 10, 6),      # ACNTVCT_EL0, Apple's own
+}
+#: Ticks a second of Apple silicon's counter.
+COUNTER_HZ: Final = 24_000_000
 
 #: QEMU's EXCP_ numbers.
 _EXCEPTIONS: Final = {
@@ -116,12 +122,12 @@ _EXCEPTIONS: Final = {
 }
 
 _FAULTS: Final = {
-    ucc.UC_MEM_READ_UNMAPPED: (Reason.UNMAPPED, READ),
-    ucc.UC_MEM_WRITE_UNMAPPED: (Reason.UNMAPPED, WRITE),
-    ucc.UC_MEM_FETCH_UNMAPPED: (Reason.UNMAPPED, EXECUTE),
-    ucc.UC_MEM_READ_PROT: (Reason.PROTECTED, READ),
-    ucc.UC_MEM_WRITE_PROT: (Reason.PROTECTED, WRITE),
-    ucc.UC_MEM_FETCH_PROT: (Reason.PROTECTED, EXECUTE),
+    uc.MEM_READ_UNMAPPED: (Reason.UNMAPPED, READ),
+    uc.MEM_WRITE_UNMAPPED: (Reason.UNMAPPED, WRITE),
+    uc.MEM_FETCH_UNMAPPED: (Reason.UNMAPPED, EXECUTE),
+    uc.MEM_READ_PROT: (Reason.PROTECTED, READ),
+    uc.MEM_WRITE_PROT: (Reason.PROTECTED, WRITE),
+    uc.MEM_FETCH_PROT: (Reason.PROTECTED, EXECUTE),
 }
 
 
@@ -132,17 +138,14 @@ class Cpu:
         """`hold_lock` keeps Python's global lock while guest code runs: faster, but other
         threads of the host process wait.  `use_native=False` counts through Python."""
         self.memory = memory
-        # The binding's object opens the engine and frees it; everything else is raw.
-        self._uc: Any = binding.Uc(ucc.UC_ARCH_ARM64, ucc.UC_MODE_ARM, a64.UC_CPU_ARM64_MAX)
-        engine = self._uc._uch
-        self._engine = engine if isinstance(engine, ctypes.c_void_p) else ctypes.c_void_p(engine)
-        library = _held if hold_lock else _free
-        self._start = library.uc_emu_start
-        self._read_batch = _held.uc_reg_read_batch
-        self._write_batch = _held.uc_reg_write_batch
-        self._read_register = _held.uc_reg_read
-        self._write_register = _held.uc_reg_write
-        self._stop = _held.uc_emu_stop
+        self._engine = uc.open_engine()
+        self._closed = False
+        self._start = (uc.held if hold_lock else uc.free).uc_emu_start
+        self._read_batch = uc.held.uc_reg_read_batch
+        self._write_batch = uc.held.uc_reg_write_batch
+        self._read_register = uc.held.uc_reg_read
+        self._write_register = uc.held.uc_reg_write
+        self._stop = uc.held.uc_emu_stop
 
         self._call = Batch(self._engine, _CALL_IDS)
         self._return = Batch(self._engine, _RETURN_IDS)
@@ -154,7 +157,7 @@ class Cpu:
         self._no_timeout = ctypes.c_uint64(0)
         self._no_count = ctypes.c_size_t(0)
 
-        stop = ctypes.cast(_free.uc_emu_stop, ctypes.c_void_p).value or 0
+        stop = ctypes.cast(uc.free.uc_emu_stop, ctypes.c_void_p).value or 0
         self.counter = native.Counter(stop, native=use_native)
         self.words = self.counter.words
         #: What the last `enter` read: x0-x8, x16 (CALL_NUMBER) and flags (CALL_NZCV).
@@ -163,6 +166,8 @@ class Cpu:
         self.general = self._general.values
         #: Runs the system call; set by the kernel.  It must not raise.
         self.on_svc: Callable[[], None] = self.stop
+        #: The counter that EL0 reads, in ticks of 1 / COUNTER_HZ seconds.
+        self.ticks: Callable[[], int] = lambda: monotonic_ns() * 3 // 125
         #: An exception that left a callback; `run` raises it.
         self.failure: BaseException | None = None
         self._event: Stop | None = None
@@ -172,45 +177,40 @@ class Cpu:
 
     def _open(self) -> None:
         # EL0; Unicorn starts at EL1 with its own stack pointer.
-        self._put(a64.UC_ARM64_REG_PSTATE, 0)
+        self._put(uc.REG_PSTATE, 0)
         # What macOS lets EL0 do: floating point, counters, cache maintenance, DC ZVA.
-        self._uc.cpr_write(3, 0, 1, 0, 2, 3 << 20)              # CPACR_EL1.FPEN
-        self._uc.cpr_write(3, 0, 14, 1, 0, 3)                   # CNTKCTL_EL1: both counters
-        sctlr = self._uc.cpr_read(3, 0, 1, 0, 0)
-        self._uc.cpr_write(3, 0, 1, 0, 0, sctlr | 1 << 26 | 1 << 15 | 1 << 14)  # UCI, UCT, DZE
-        self._hook(ucc.UC_HOOK_INTR, _INTERRUPT(self._on_interrupt))
-        invalid = ucc.UC_HOOK_MEM_UNMAPPED | ucc.UC_HOOK_MEM_PROT
+        uc.write_system(self._engine, 3, 0, 1, 0, 2, 3 << 20)       # CPACR_EL1.FPEN
+        uc.write_system(self._engine, 3, 0, 14, 1, 0, 3)            # CNTKCTL_EL1: counters
+        sctlr = uc.read_system(self._engine, 3, 0, 1, 0, 0)
+        allowed = 1 << 26 | 1 << 15 | 1 << 14                       # SCTLR_EL1.UCI, UCT, DZE
+        uc.write_system(self._engine, 3, 0, 1, 0, 0, sctlr | allowed)
+        self._hook(uc.HOOK_INTR, _INTERRUPT(self._on_interrupt))
+        system = _SYSTEM(self._on_system)
+        uc.add_hook(self._engine, uc.HOOK_INSN, system, instruction=uc.INS_MRS)
+        self._hooks.append(system)
+        invalid = uc.HOOK_MEM_UNMAPPED | uc.HOOK_MEM_PROT
         self._hook(invalid, _INVALID(self._on_invalid))
         if self.counter.block_hook is not None:
-            self._hook_address(
-                ucc.UC_HOOK_BLOCK, ctypes.c_void_p(self.counter.block_hook), self.counter.address
+            uc.add_hook(
+                self._engine, uc.HOOK_BLOCK, ctypes.c_void_p(self.counter.block_hook),
+                self.counter.address,
             )
         else:
-            self._hook(ucc.UC_HOOK_BLOCK, _BLOCK(self._on_block))
+            self._hook(uc.HOOK_BLOCK, _BLOCK(self._on_block))
         self.memory.attach(self)
 
     def close(self) -> None:
         """Free the engine.  The memory stays."""
-        self._hooks.clear()
-        self._uc = None
+        if not self._closed:
+            self._closed = True
+            uc.close_engine(self._engine)
+            self._hooks.clear()
 
     # --- hooks ------------------------------------------------------------------------------
 
     def _hook(self, kind: int, callback: Any, begin: int = 1, end: int = 0) -> ctypes.c_size_t:
-        handle = self._hook_address(kind, callback, 0, begin, end)
+        handle = uc.add_hook(self._engine, kind, callback, 0, begin, end)
         self._hooks.append(callback)
-        return handle
-
-    def _hook_address(
-        self, kind: int, callback: Any, data: int, begin: int = 1, end: int = 0
-    ) -> ctypes.c_size_t:
-        handle = ctypes.c_size_t()
-        status = _free.uc_hook_add(
-            self._engine, ctypes.byref(handle), ctypes.c_int(kind), callback,
-            ctypes.c_void_p(data), ctypes.c_uint64(begin), ctypes.c_uint64(end),
-        )
-        if status:
-            raise RuntimeError(f"unicorn refuses a hook: error {status}")
         return handle
 
     def _on_interrupt(self, _engine: int, number: int, _data: int) -> None:
@@ -239,6 +239,17 @@ class Cpu:
         self._event = Stop(reason, address, access)
         return False
 
+    def _on_system(self, _engine: int, register: int, which: Any, _data: int) -> int:
+        found = which.contents
+        key = (found.op0, found.op1, found.crn, found.crm, found.op2)
+        if key in _COUNTERS:
+            self._put(register, self.ticks())
+        elif key == _COUNTER_FREQUENCY:
+            self._put(register, COUNTER_HZ)
+        else:
+            return 0        # Unicorn's own answer
+        return 1
+
     def _on_block(self, _engine: int, address: int, size: int, _data: int) -> None:
         # The Python twin of the native block hook.
         words = self.words
@@ -265,7 +276,7 @@ class Cpu:
                 self._back_to = self.get_pc()
                 self._stop(self._engine)
 
-        kinds = ucc.UC_HOOK_MEM_READ | ucc.UC_HOOK_MEM_WRITE
+        kinds = uc.HOOK_MEM_READ | uc.HOOK_MEM_WRITE
         self._hook(kinds, _ACCESS(on_access), start, end - 1)
 
     def watch_writes(self, callback: Callable[[int, int, int], None]) -> Callable[[], None]:
@@ -277,10 +288,10 @@ class Cpu:
             callback(address, size, value)
 
         function = _ACCESS(on_write)
-        handle = self._hook(ucc.UC_HOOK_MEM_WRITE, function)
+        handle = self._hook(uc.HOOK_MEM_WRITE, function)
 
         def end() -> None:
-            _free.uc_hook_del(self._engine, handle)
+            uc.free.uc_hook_del(self._engine, handle)
             self._hooks.remove(function)
 
         return end
@@ -321,7 +332,7 @@ class Cpu:
     def vectors(self) -> memoryview:
         """q0-q31, each as two 64-bit words, low first; write back with `store_vectors`."""
         if self._vectors is None:
-            ids = [a64.UC_ARM64_REG_Q0 + n for n in range(32)]
+            ids = [uc.REG_Q0 + n for n in range(32)]
             self._vectors = Batch(self._engine, ids, 2)
         self._read_batch(*self._vectors.arguments)
         return self._vectors.values
@@ -340,13 +351,13 @@ class Cpu:
         self._write_register(self._engine, ctypes.c_int(register), self._one_pointer)
 
     def get_pc(self) -> int:
-        return self._get(a64.UC_ARM64_REG_PC)
+        return self._get(uc.REG_PC)
 
     def set_pc(self, value: int) -> None:
-        self._put(a64.UC_ARM64_REG_PC, value)
+        self._put(uc.REG_PC, value)
 
     def get_sp(self) -> int:
-        return self._get(a64.UC_ARM64_REG_SP)
+        return self._get(uc.REG_SP)
 
     def get_x(self, number: int) -> int:
         return self._get(_X_IDS[number])
@@ -357,13 +368,13 @@ class Cpu:
     def get_status(self) -> tuple[int, int]:
         """FPSR, FPCR."""
         return (
-            self._get(a64.UC_ARM64_REG_FPSR) & 0xFFFFFFFF,
-            self._get(a64.UC_ARM64_REG_FPCR) & 0xFFFFFFFF,
+            self._get(uc.REG_FPSR) & 0xFFFFFFFF,
+            self._get(uc.REG_FPCR) & 0xFFFFFFFF,
         )
 
     def set_status(self, fpsr: int, fpcr: int) -> None:
-        self._put(a64.UC_ARM64_REG_FPSR, fpsr)
-        self._put(a64.UC_ARM64_REG_FPCR, fpcr)
+        self._put(uc.REG_FPSR, fpsr)
+        self._put(uc.REG_FPCR, fpcr)
 
     # --- running ----------------------------------------------------------------------------
 
@@ -392,13 +403,13 @@ class Cpu:
             self._back_to = None
         event = self._event
         if event is None:
-            if status == ucc.UC_ERR_OK:
+            if status == uc.OK:
                 words = self.words
                 if not words[native.ATTENTION] and self._at_limit():
                     return Stop(Reason.LIMIT)
                 return Stop(Reason.STOPPED)
             event = Stop(
-                Reason.ILLEGAL if status == ucc.UC_ERR_INSN_INVALID else Reason.ALIGNMENT,
+                Reason.ILLEGAL if status == uc.ERR_INSN_INVALID else Reason.ALIGNMENT,
                 self.get_pc(),
             )
         self._uncount()
@@ -433,7 +444,7 @@ class Cpu:
     # --- pages (memory.Pages) ---------------------------------------------------------------
 
     def map_pages(self, address: int, size: int, protection: int, host: int) -> None:
-        status = _free.uc_mem_map_ptr(
+        status = uc.free.uc_mem_map_ptr(
             self._engine, ctypes.c_uint64(address), ctypes.c_size_t(size),
             ctypes.c_uint32(protection), ctypes.c_void_p(host),
         )
@@ -441,14 +452,14 @@ class Cpu:
             raise RuntimeError(f"unicorn cannot map {size:#x} at {address:#x}: error {status}")
 
     def unmap_pages(self, address: int, size: int) -> None:
-        status = _free.uc_mem_unmap(
+        status = uc.free.uc_mem_unmap(
             self._engine, ctypes.c_uint64(address), ctypes.c_size_t(size)
         )
         if status:
             raise RuntimeError(f"unicorn cannot unmap {size:#x} at {address:#x}: error {status}")
 
     def forget_code(self, address: int, size: int) -> None:
-        self._uc.ctl_remove_cache(address, address + size)
+        uc.remove_cache(self._engine, address, address + size)
 
     def warm(self, start: int, size: int) -> None:
         """Translate code ahead of time, from every place where a block can begin."""
@@ -464,7 +475,7 @@ class Cpu:
                     begins.add(start + offset + target)
         for address in sorted(begins):
             if start <= address < start + size:
-                self._uc.ctl_request_cache(address)
+                uc.request_cache(self._engine, address)
 
 
 def _signed(value: int, bits: int) -> int:

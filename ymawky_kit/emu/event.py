@@ -6,7 +6,6 @@ it between processes.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,6 +45,8 @@ class SyscallEvent:
 
     def to_json(self) -> str:
         """One line of JSON."""
+        import json     # slow to load, and most processes are not traced
+
         fields: dict[str, Any] = asdict(self)
         fields["data"] = self.data.hex()
         return json.dumps(fields, separators=(",", ":"))
@@ -53,6 +54,8 @@ class SyscallEvent:
     @classmethod
     def from_json(cls, line: str | bytes) -> SyscallEvent:
         """The event of one line that `to_json` made."""
+        import json
+
         fields: dict[str, Any] = json.loads(line)
         fields["arguments"] = tuple(fields["arguments"])
         fields["data"] = bytes.fromhex(fields["data"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -45,10 +44,14 @@ class FaultPlan:
         return hit
 
     def to_json(self) -> str:
+        import json
+
         return json.dumps([
             [f.call, f.nth, f.error, f.short, f.process] for f in self.faults
         ])
 
     @classmethod
     def from_json(cls, text: str) -> FaultPlan:
+        import json
+
         return cls(Fault(*fields) for fields in json.loads(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ymawky_kit.source import KitError
@@ -18,6 +17,8 @@ def install(data: bytes, path: Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise KitError.of(f"{path} is a folder", hint="say the name of the file to write")
+    import tempfile  # slow to load; an emulated process reads programs, it installs none
+
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.",

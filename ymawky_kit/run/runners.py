@@ -18,6 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -132,10 +133,9 @@ class Process:
         """Every system call so far, when the runner traces; in the order they returned."""
         if self._trace_file is None:
             return ()
-        if self._traced is None:
+        lines = self._traced
+        if lines is None:
             lines = self._trace_file.read_bytes().split(b"\n")
-        else:
-            lines = self._traced
         return tuple(SyscallEvent.from_json(line) for line in lines[:-1])
 
     # --- how it ends ------------------------------------------------------------------------
@@ -424,16 +424,14 @@ class EmulatedRunner:
 
 
 def _import_places() -> list[str]:
-    """Where the kit and Unicorn's binding come from, for an interpreter without `site`."""
-    import unicorn
-
-    import ymawky_kit
-
+    """Where the kit and its dependencies come from, for an interpreter without `site`."""
     places: list[str] = []
-    for module in (ymawky_kit, unicorn):
-        place = str(Path(module.__file__ or "").resolve().parent.parent)
-        if place not in places:
-            places.append(place)
+    for name in ("ymawky_kit", "unicorn", "capstone"):
+        found = find_spec(name)
+        if found is not None and found.origin is not None:
+            place = str(Path(found.origin).resolve().parent.parent)
+            if place not in places:
+                places.append(place)
     return places
 
 
