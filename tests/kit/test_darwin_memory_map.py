@@ -212,7 +212,9 @@ def test_mprotect_refuses_holes_and_more_than_the_mapping_allows(
     assert "EACCES" == guest.error("mprotect", address, PAGE, RW | abi.PROT_EXEC)
     assert "EACCES" == guest.error("mprotect", BASE, PAGE, RX)      # maxprot is rw-
     assert "ok" == guest.error("mprotect", address, PAGE, RX)
+    regions = guest.memory.regions
     assert "ok" == guest.error("mprotect", address, 0, RW)
+    assert regions == guest.memory.regions
     (tmp_path / "data").write_bytes(b"data")
     fd = guest.open(tmp_path / "data")
     shared = guest.ok("mmap", 0, 4, abi.PROT_READ, abi.MAP_SHARED, fd, 0)
@@ -248,3 +250,4 @@ def test_mincore_knows_mapped_pages(guest: Guest) -> None:
     guest.ok("mincore", address, 3 * PAGE, vector)
     assert b"\1\0\1\xee" == guest.get(vector, 4)
     assert "EFAULT" == guest.error("mincore", address, PAGE, NOWHERE)
+    assert "EFAULT" == guest.error("mincore", address, 1 << 62, vector)

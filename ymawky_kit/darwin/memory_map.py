@@ -222,7 +222,8 @@ def mprotect(task: Task, address: int, length: int, protection: int) -> int:
             raise Errno(EACCES)
     if protection & abi.PROT_WRITE and protection & abi.PROT_EXEC:
         raise Errno(EACCES)
-    task.memory.protect(address, size, protection)
+    if size:
+        task.memory.protect(address, size, protection)
     return 0
 
 
@@ -269,6 +270,9 @@ def msync(task: Task, address: int, length: int, flags: int) -> int:
     return 0
 
 
+_PAGES_AT_ONCE: Final = 4096
+
+
 @table.syscall(
     78, "mincore", ADDRESS, SIZE, ADDRESS, support=PARTIAL,
     note="Every mapped page counts as resident.",
@@ -279,8 +283,11 @@ def mincore(task: Task, address: int, length: int, vector: int) -> int:
     if address + length + PAGE_MASK >= _TOP:
         raise Errno(EINVAL)
     size = round_up(address + length - start) if length else 0
-    task.memory.write(vector, bytes(
-        abi.MINCORE_INCORE if task.memory.region(page) is not None else 0
-        for page in range(start, start + size, PAGE_SIZE)
-    ))
+    # Piece by piece: a vector that is too short ends an enormous range soon.
+    pages = range(start, start + size, PAGE_SIZE)
+    for first in range(0, len(pages), _PAGES_AT_ONCE):
+        part = pages[first:first + _PAGES_AT_ONCE]
+        task.memory.write(vector + first, bytes(
+            abi.MINCORE_INCORE if task.memory.region(page) is not None else 0 for page in part
+        ))
     return 0
