@@ -130,7 +130,8 @@ def build(
                               hint=f"did you mean '{near}'?" if near else
                               f"its modules: {', '.join(program.modules)}")
     objects = _assemble(program, replaced, encoder, root)
-    image = link(objects, identifier=program.identifier, entry=program.entry)
+    image = link(objects, identifier=program.identifier, entry=program.entry,
+                 elsewhere=lambda name: _module_that_defines(name, root))
     return Built(program, image, macho.build(image), objects)
 
 
@@ -179,9 +180,27 @@ def _file_of(module: str) -> str:
     return f"{module}.s"
 
 
+def _module_that_defines(symbol: str, root: Path) -> str | None:
+    """The module on disk that exports a symbol, to name it in a hint."""
+    exports = re.compile(rf"^\s*(func|\.globl)\s+{re.escape(symbol)}\s*(//.*)?$", re.M)
+    for module in sorted(_modules_on_disk(root)):
+        text = (root / _file_of(module)).read_text(encoding="utf-8", errors="replace")
+        if exports.search(text):
+            return module
+    return None
+
+
 def _modules_on_disk(root: Path) -> list[str]:
-    names = (path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.s"))
-    return [name.replace(f"platform/{_PLATFORM}/", "platform/") for name in names]
+    """All modules there are, those for other kernels left out."""
+    found = []
+    for path in root.rglob("*.s"):
+        name = path.relative_to(root).with_suffix("").as_posix()
+        folder, _, rest = name.partition("/")
+        if folder != "platform":
+            found.append(name)
+        elif rest.startswith(f"{_PLATFORM}/"):
+            found.append(f"platform/{rest.removeprefix(_PLATFORM + '/')}")
+    return found
 
 
 # --- what was assembled before -------------------------------------------------------

@@ -149,6 +149,13 @@ def test_errors_of_all_modules_come_together(root: Path) -> None:
     assert "first/two.s:1:5: error" in text and "lib/more.s:1:5: error" in text
 
 
+def test_a_missing_symbol_names_the_module_that_defines_it(root: Path) -> None:
+    (root / "first/two.s").write_text(".globl main\n.p2align 2\nmain:\n    bl more\n    ret\n")
+    text = error_of(lambda: chapters.build("two", root=root))
+    assert "no module defines 'more', which first/two needs" in text
+    assert "hint: lib/more defines it: add that module to the program" in text
+
+
 def test_a_mistake_in_a_replaced_cell_points_into_the_cell(root: Path) -> None:
     cell = Source("cell 7", "    movv x0, #1\n")
     text = error_of(lambda: chapters.build("one", overrides={"first/one": cell}, root=root))

@@ -7,7 +7,7 @@ from typing import Final
 
 from ymawky_kit.link.layout import BASE, Layout, Output, lay_out
 from ymawky_kit.link.relocate import MisfitError, Target, patch_instruction, patch_value
-from ymawky_kit.link.resolve import Definition, Names, raise_all, resolve
+from ymawky_kit.link.resolve import Definition, Elsewhere, Names, raise_all, resolve
 from ymawky_kit.obj import (
     Image,
     ObjectFile,
@@ -26,15 +26,22 @@ _NOP: Final = b"\x1f\x20\x03\xd5"
 _POINTER: Final = 8
 
 
-def link(objects: Sequence[ObjectFile], *, identifier: str, entry: str = "start") -> Image:
+def link(
+    objects: Sequence[ObjectFile],
+    *,
+    identifier: str,
+    entry: str = "start",
+    elsewhere: Elsewhere = lambda name: None,
+) -> Image:
     """Put modules together to a program that begins at the symbol `entry`.
 
     The order of the modules is the order of their code.  The same objects give
-    the same image.  Raises :class:`KitError` with every error of the first step
+    the same image.  `elsewhere` may know which module that was left out defines
+    a missing symbol.  Raises :class:`KitError` with every error of the first step
     that fails: names, then sections, then addresses that do not fit.
     """
     # Every use of a name gets its one definition.
-    names = resolve(objects, entry)
+    names = resolve(objects, entry, elsewhere)
 
     # Every section gets its address.
     layout = lay_out(objects)

@@ -6,13 +6,16 @@ is known inside its module only, and hides a global of the same name there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, TypeAlias
 
 from ymawky_kit.obj import ObjectFile, Relocation, Symbol
 from ymawky_kit.source import Diagnostic, KitError, Note, Span
+
+#: Says which module outside the link defines a name, if one does.
+Elsewhere: TypeAlias = Callable[[str], str | None]
 
 #: A broken composition can miss hundreds of names; nobody reads more than these.
 MOST_ERRORS: Final = 20
@@ -41,8 +44,10 @@ class Names:
         return own if own is not None else self.exported[name]
 
 
-def resolve(objects: Sequence[ObjectFile], entry: str) -> Names:
+def resolve(objects: Sequence[ObjectFile], entry: str, elsewhere: Elsewhere) -> Names:
     """Collect the definitions and make sure that every use has one.
+
+    `elsewhere` is asked for a hint when a symbol is missing.
 
     Raises :class:`KitError` for a module listed twice, a symbol defined twice,
     a symbol that nobody defines, and a missing entry symbol; all of them at once.
@@ -65,9 +70,9 @@ def resolve(objects: Sequence[ObjectFile], entry: str) -> Names:
             if symbol.is_global:
                 exported[symbol.name] = definition
     names = Names(exported, tuple(private))
-    errors += _missing(objects, names)
+    errors += _missing(objects, names, elsewhere)
     if entry not in exported:
-        errors.append(_no_entry(objects, names, entry))
+        errors.append(_no_entry(objects, names, entry, elsewhere))
     raise_all(errors)
     return names
 
@@ -119,7 +124,8 @@ def _uses(objects: Sequence[ObjectFile]) -> Iterator[tuple[int, Relocation]]:
                 yield index, relocation
 
 
-def _missing(objects: Sequence[ObjectFile], names: Names) -> Iterator[Diagnostic]:
+def _missing(objects: Sequence[ObjectFile], names: Names,
+             elsewhere: Elsewhere) -> Iterator[Diagnostic]:
     unknown: dict[str, list[tuple[int, Span | None]]] = {}
     for module, use in _uses(objects):
         if use.symbol not in names.exported and use.symbol not in names.private[module]:
@@ -136,15 +142,17 @@ def _missing(objects: Sequence[ObjectFile], names: Names) -> Iterator[Diagnostic
         yield Diagnostic(
             f"no module defines '{name}', which {objects[module].name} needs",
             span,
-            _where_is(objects, names, name),
+            _where_is(objects, names, name, elsewhere),
             tuple(notes),
         )
 
 
-def _no_entry(objects: Sequence[ObjectFile], names: Names, entry: str) -> Diagnostic:
+def _no_entry(objects: Sequence[ObjectFile], names: Names, entry: str,
+              elsewhere: Elsewhere) -> Diagnostic:
     return Diagnostic(
         f"no module defines the entry point '{entry}'",
-        hint=_where_is(objects, names, entry, "the program begins there: write `func {0}`"),
+        hint=_where_is(objects, names, entry, elsewhere,
+                       "the program begins there: write `func {0}`"),
     )
 
 
@@ -152,19 +160,23 @@ def _where_is(
     objects: Sequence[ObjectFile],
     names: Names,
     name: str,
+    elsewhere: Elsewhere,
     otherwise: str = "add the module that defines '{0}' to the program",
 ) -> str:
     for index, own in enumerate(names.private):
         if name in own:
             return f"{objects[index].name} keeps '{name}' to itself: write `.globl {name}` there"
-    near = nearest(name, names.exported)
+    module = elsewhere(name)
+    if module is not None:
+        return f"{module} defines it: add that module to the program"
+    near = nearest(name, names.exported, least=0.75)
     if near is not None:
         return f"did you mean '{near}', defined in {objects[names.exported[near].module].name}?"
     return otherwise.format(name)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that looks most like `name`, if one does."""
+def nearest(name: str, known: Iterable[str], least: float = 0.6) -> str | None:
+    """The known name that looks most like `name`, if one does; `least` 1 wants it equal."""
     # Sorted, so that among equally near names always the same one is said.
-    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    close = get_close_matches(name, sorted(known), n=1, cutoff=least)
     return close[0] if close else None
