@@ -215,8 +215,8 @@ class Asm:
     def address(self, symbol: str) -> int:
         return self.machine.address(symbol)
 
-    def call(self, name: str, *arguments: int) -> CallResult:
-        """Call a function with these x0, x1 …; everything else is random.
+    def call(self, name: str, *arguments: int, **more: int) -> CallResult:
+        """Call a function with these x0, x1 …, and x19=…; everything else is random.
 
         Fails when a register outside its contract changed, sp moved, or the memory
         of its caller was touched.  CallFault when it does not return.
@@ -227,6 +227,7 @@ class Asm:
         chance = self._random
         given = {f"x{n}": chance.getrandbits(64) for n in range(30)}
         given |= {f"x{n}": value for n, value in enumerate(arguments)}
+        given |= more
         given["sp"] = self._sp
         vectors = machine.cpu.vectors().cast("B")
         vectors[:] = chance.randbytes(len(vectors))

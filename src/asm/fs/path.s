@@ -1,7 +1,7 @@
 // path.s - from the path of a URL to a path below the root
 //
 // Gives    path_resolve (slot: path)
-// Needs    hex_pair
+// Needs    hex_pair char_class
 // Memory   none of its own
 // Spec     RFC 3986 2.1 (percent-encoding), 5.2.4 (dot segments)
 // Tests    tests/asm/test_path.py
@@ -9,6 +9,7 @@
 
 .include "abi.inc"
 .include "macros.inc"
+.include "http.inc"
 
 // path_resolve - decode a path, once, and walk its segments
 //
@@ -25,12 +26,14 @@
 //   Out    C clear: x0 length of the result, a NUL is behind it
 //          x1 1 when the path named a directory, that is, ended with a slash
 //          C set:   x0 status 400, 404
-//   Clob   x1-x4 x9-x15
+//   Clob   x1-x7 x9-x15
 //   Frame  16: x29 x30
 //
 //   x9 cursor   x10 end   x11 buffer   x12 cursor in it   x13 its last two bytes
 //   x14 start of the segment   x15 1 for a directory   x4 1 when a slash follows
-//   x0 byte   x1 length of the segment   x2 byte of it
+//   x5 char_class   x6 as far as there is input, and room for it   x0 byte
+//   x1 length of the segment, or of what is left   x2 a byte of it, or the room
+//   x7 class of the byte
 func path_resolve
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
@@ -40,30 +43,35 @@ func path_resolve
     mov     x12, x2
     add     x13, x2, x3
     sub     x13, x13, #2            // for a slash and for the NUL
+    addr    x5, char_class
 
 Lpath_resolve_segment:
     mov     x14, x12
-Lpath_resolve_byte:
-    cmp     x9, x10
+Lpath_resolve_room:
+    subs    x1, x10, x9
     mov     x4, #0
-    b.eq    Lpath_resolve_judge
+    b.eq    Lpath_resolve_judge     // the end
+    subs    x2, x13, x12
+    b.eq    Lpath_resolve_missing   // longer than any path there is
+    cmp     x1, x2
+    csel    x1, x1, x2, lo
+    add     x6, x9, x1
+Lpath_resolve_byte:
     ldrb    w0, [x9], #1
+    ldrb    w7, [x5, x0]
+    tbz     w7, #CHAR_NAME, Lpath_resolve_special
+Lpath_resolve_decoded:
+    strb    w0, [x12], #1
+    cmp     x9, x6
+    b.lo    Lpath_resolve_byte
+    b       Lpath_resolve_room
+
+Lpath_resolve_special:
     cmp     w0, #'/'
     mov     x4, #1
     b.eq    Lpath_resolve_judge
     cmp     w0, #'%'
-    b.eq    Lpath_resolve_escape
-Lpath_resolve_decoded:
-    cmp     w0, #' '
-    b.lo    Lpath_resolve_bad       // controls, NUL among them
-    cmp     w0, #0x7f
-    b.eq    Lpath_resolve_bad
-    cmp     x12, x13
-    b.hs    Lpath_resolve_missing   // too long for any name there is
-    strb    w0, [x12], #1
-    b       Lpath_resolve_byte
-
-Lpath_resolve_escape:
+    b.ne    Lpath_resolve_bad
     sub     x1, x10, x9
     cmp     x1, #2
     b.lo    Lpath_resolve_bad
@@ -72,8 +80,10 @@ Lpath_resolve_escape:
     b.cs    Lpath_resolve_bad
     add     x9, x9, #2
     cmp     w0, #'/'
-    b.ne    Lpath_resolve_decoded
-    b       Lpath_resolve_missing
+    b.eq    Lpath_resolve_missing
+    ldrb    w7, [x5, x0]
+    tbnz    w7, #CHAR_VALUE, Lpath_resolve_decoded
+    b       Lpath_resolve_bad       // a control character, NUL among them
 
 Lpath_resolve_judge:
     subs    x1, x12, x14
@@ -98,17 +108,7 @@ Lpath_resolve_dot:
     b.ne    Lpath_resolve_keep
     cmp     x1, #2
     b.ne    Lpath_resolve_missing
-    cmp     x14, x11
-    b.eq    Lpath_resolve_drop      // ".." at the root
-    sub     x14, x14, #1            // over the slash of the segment before
-Lpath_resolve_up:
-    cmp     x14, x11
-    b.eq    Lpath_resolve_drop
-    ldrb    w2, [x14, #-1]
-    cmp     w2, #'/'
-    b.eq    Lpath_resolve_drop
-    sub     x14, x14, #1
-    b       Lpath_resolve_up
+    bl      segment_before
 Lpath_resolve_drop:
     mov     x12, x14
 Lpath_resolve_directory:
@@ -135,3 +135,26 @@ Lpath_resolve_missing:
     mov     x0, #404
     carry_set
     b       Lpath_resolve_return
+
+// segment_before - where does the segment before this one begin?
+//
+//   In     x11 first segment   x14 a segment
+//   Out    x14 the one before it, or the first one
+//   Clob   x2
+//   Frame  none (leaf)
+//
+//   x14 cursor   x2 byte
+func segment_before
+    cmp     x14, x11
+    b.eq    Lsegment_before_return
+    sub     x14, x14, #1            // over the slash between them
+Lsegment_before_byte:
+    cmp     x14, x11
+    b.eq    Lsegment_before_return
+    ldrb    w2, [x14, #-1]
+    cmp     w2, #'/'
+    b.eq    Lsegment_before_return
+    sub     x14, x14, #1
+    b       Lsegment_before_byte
+Lsegment_before_return:
+    ret

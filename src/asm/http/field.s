@@ -28,22 +28,13 @@
 //
 //   In     x0 request   x1 line, a CR behind it   x2 its length without the CR
 //   Out    C clear: the line is good
-//          C set:   x0 status 400, 431, 501
+//          C set:   x0 status 400, 501
 //   Clob   x0-x8
-//   Frame  16: x29 x30
+//   Frame  none: leaves the rest to field_keep
 //
 //   x0 request   x1 name   x2 end of the line   x3 cursor   x4 length of the name
 //   x5 char_class, later FIELD_LENGTHS   x6 byte   x7 its class
 func field_take
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-
-    ldr     w3, [x0, #REQUEST_FIELDS]
-    add     w3, w3, #1
-    str     w3, [x0, #REQUEST_FIELDS]
-    cmp     w3, #FIELDS_MAX
-    b.hi    Lfield_take_many
-
     addr    x5, char_class
     mov     x3, x1
 Lfield_take_name:
@@ -57,126 +48,103 @@ Lfield_take_name:
     b.eq    Lfield_take_bad         // an empty name
 
     cmp     x4, #31
-    b.hi    Lfield_take_good
+    b.hi    Lfield_take_other
     movi32  w5, FIELD_LENGTHS       // most names are as long as none of ours
     lsr     w5, w5, w4
-    tbz     w5, #0, Lfield_take_good
+    tbz     w5, #0, Lfield_take_other
     add     x2, x1, x2
-    bl      field_keep
-Lfield_take_return:
-    ldp     x29, x30, [sp], #16
-    ret
-
-Lfield_take_good:
+    b       field_keep
+Lfield_take_other:
     carry_clear
-    b       Lfield_take_return
-Lfield_take_many:
-    mov     x0, #431
-    carry_set
-    b       Lfield_take_return
+    ret
 Lfield_take_bad:
     mov     x0, #400
     carry_set
-    b       Lfield_take_return
+    ret
 
 // field_keep - is this a field that we act on? Then act on it
 //
-// Names are compared whole: "Host-Override" is not "Host".
+// Names are compared whole: "Host-Override" is not "Host". A token has no two
+// characters that differ in the bit 0x20 alone, but for letters.
 //
 //   In     x0 request   x1 name   x2 end of the line   x3 first byte of the value
-//   x4 length of the name, not 0
+//   x4 length of the name
 //   Out    C clear: the line is good
 //          C set:   x0 status 400, 501
 //   Clob   x0-x8
-//   Frame  64: x29 x30, x19 x20, x21 x22, x23
+//   Frame  none: leaves the rest to the function for that field
 //
-//   x19 request   x20 name   x21 end   x22 value   x23 length of the name
-//   x5 row   x2 length of the row's name   x3 FIELD_ number
+//   x0 request   x1 name, later the value   x2 end, later its length   x3 value
+//   x4 length of the name   x5 row, its name first   x6 bytes compared
+//   x7 byte of the row   x8 byte of the name
 func field_keep
-    stp     x29, x30, [sp, #-64]!
-    mov     x29, sp
-    stp     x19, x20, [sp, #16]
-    stp     x21, x22, [sp, #32]
-    str     x23, [sp, #48]
-    mov     x19, x0
-    mov     x20, x1
-    mov     x21, x2
-    mov     x22, x3
-    mov     x23, x4
-
     addr    x5, field_rows
 Lfield_keep_row:
-    ldrb    w2, [x5]
-    cbz     w2, Lfield_keep_other   // the end of the table
-    cmp     x2, x23
+    ldrb    w7, [x5], #1
+    cbz     w7, Lfield_keep_other   // the end of the table
+    cmp     x7, x4
     b.ne    Lfield_keep_next
-    mov     x0, x20
-    add     x1, x5, #2
-    bl      text_same
-    b.cc    Lfield_keep_found
-    ldrb    w2, [x5]
+    mov     x6, #0
+Lfield_keep_byte:
+    ldrb    w7, [x5, x6]
+    ldrb    w8, [x1, x6]
+    orr     w8, w8, #0x20           // lower case
+    cmp     w7, w8
+    b.ne    Lfield_keep_differs
+    add     x6, x6, #1
+    cmp     x6, x4
+    b.ne    Lfield_keep_byte
+
+    ldrb    w4, [x5, x6]
+    mov     x1, x3
+    b       field_value
+Lfield_keep_differs:
+    mov     x7, x4
 Lfield_keep_next:
-    add     x5, x5, x2
-    add     x5, x5, #2
+    add     x5, x5, x7              // over the name and its FIELD_ number
+    add     x5, x5, #1
     b       Lfield_keep_row
-
-Lfield_keep_found:
-    mov     x0, x22
-    mov     x1, x21
-    bl      value_trim
-    mov     x2, x1
-    mov     x1, x0
-    mov     x0, x19
-    ldrb    w3, [x5, #1]
-    cmp     w3, #FIELD_CONTENT_LENGTH
-    b.eq    Lfield_keep_length
-    b.hi    Lfield_keep_coding
-    bl      field_host
-    b       Lfield_keep_return
-Lfield_keep_length:
-    bl      field_length
-    b       Lfield_keep_return
-Lfield_keep_coding:
-    bl      field_coding
-    b       Lfield_keep_return
-
 Lfield_keep_other:
     carry_clear
-Lfield_keep_return:
-    ldr     x23, [sp, #48]
-    ldp     x21, x22, [sp, #32]
-    ldp     x19, x20, [sp, #16]
-    ldp     x29, x30, [sp], #64
     ret
 
-// value_trim - cut off the blanks and tabs around a value
+// field_value - take the value of a field that we act on
 //
-//   In     x0 first byte   x1 end
-//   Out    x0 first byte   x1 length
-//   Clob   x2
-//   Frame  none (leaf)
+//   In     x0 request   x1 first byte of the value, a CR behind it
+//   x2 end of the line   x4 FIELD_ number
+//   Out    C clear: the line is good
+//          C set:   x0 status 400, 501
+//   Clob   x0-x6
+//   Frame  none: leaves the rest to the function for that field
 //
-//   x0 first byte   x1 end, later the length   x2 byte
-func value_trim
-Lvalue_trim_left:
-    cmp     x0, x1
-    b.eq    Lvalue_trim_done
-    ldrb    w2, [x0], #1
-    cmp     w2, #' '
-    b.eq    Lvalue_trim_left
-    cmp     w2, #'\t'
-    b.eq    Lvalue_trim_left
-    sub     x0, x0, #1
-Lvalue_trim_right:                  // ends at the byte that is not blank
-    ldrb    w2, [x1, #-1]!
-    cmp     w2, #' '
-    b.eq    Lvalue_trim_right
-    cmp     w2, #'\t'
-    b.eq    Lvalue_trim_right
-    add     x1, x1, #1
-Lvalue_trim_done:
-    sub     x1, x1, x0
-    ret
+//   x0 request   x1 value   x2 end, later its length   x3 byte   x4 FIELD_ number
+func field_value
+Lfield_value_left:                  // blanks and tabs around it do not count
+    ldrb    w3, [x1], #1            // the CR ends this at the latest
+    cmp     w3, #' '
+    b.eq    Lfield_value_left
+    cmp     w3, #'\t'
+    b.eq    Lfield_value_left
+    sub     x1, x1, #1
+    cmp     x1, x2
+    b.eq    Lfield_value_cut
+Lfield_value_right:
+    ldrb    w3, [x2, #-1]!
+    cmp     w3, #' '
+    b.eq    Lfield_value_right
+    cmp     w3, #'\t'
+    b.eq    Lfield_value_right
+    add     x2, x2, #1
+Lfield_value_cut:
+    sub     x2, x2, x1
+    cmp     w4, #FIELD_CONTENT_LENGTH
+    b.eq    Lfield_value_length
+    b.hi    Lfield_value_coding
+    b       field_host
+Lfield_value_length:
+    b       field_length
+Lfield_value_coding:
+    b       field_coding
 
 // field_host - Host: once, and nothing but a host and a port
 //
@@ -184,31 +152,26 @@ Lvalue_trim_done:
 //   Out    C clear: remembered
 //          C set:   x0 status 400
 //   Clob   x0-x5
-//   Frame  16: x29 x30
+//   Frame  none: leaves the rest to host_check
 //
 //   x0 request, later the value   x1 value, later its length   x3 flags
+//   x4 flags with one more
 func field_host
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-
     ldr     w3, [x0, #REQUEST_FLAGS]
     tbnz    w3, #REQUEST_HAS_HOST, Lfield_host_twice
     orr     w4, w3, #(1 << REQUEST_HAS_HOST)
     str     w4, [x0, #REQUEST_FLAGS]
     tbnz    w3, #REQUEST_HAS_AUTHORITY, Lfield_host_check
-    stp     x1, x2, [x0, #REQUEST_HOST]
+    str     x1, [x0, #REQUEST_HOST]
+    str     x2, [x0, #REQUEST_HOST_LEN]
 Lfield_host_check:
     mov     x0, x1
     mov     x1, x2
-    bl      host_check
-Lfield_host_return:
-    ldp     x29, x30, [sp], #16
-    ret
-
+    b       host_check
 Lfield_host_twice:
     mov     x0, #400
     carry_set
-    b       Lfield_host_return
+    ret
 
 // field_length - Content-Length: once, digits only, in 63 bits
 //
@@ -283,12 +246,15 @@ Lfield_coding_unknown:
 rodata
 string coding_chunked, "chunked"
 
-// length of the name, FIELD_ number, name in lower case; 0 ends the table
+// length of a name, the name in lower case, FIELD_ number; 0 ends the table
 field_rows:
-    .byte   4, FIELD_HOST
+    .byte   4
     .ascii  "host"
-    .byte   14, FIELD_CONTENT_LENGTH
+    .byte   FIELD_HOST
+    .byte   14
     .ascii  "content-length"
-    .byte   17, FIELD_CODING
+    .byte   FIELD_CONTENT_LENGTH
+    .byte   17
     .ascii  "transfer-encoding"
+    .byte   FIELD_CODING
     .byte   0

@@ -13,7 +13,7 @@
 
 // method_find - which method a name means; case counts
 //
-//   In     x0 name   x1 length in bytes
+//   In     x0 name; eight bytes can be read there   x1 length in bytes, not 0
 //   Out    x0 METHOD_ number, METHOD_UNKNOWN for a name not in the table
 //   Clob   x1-x3
 //   Frame  16: x29 x30

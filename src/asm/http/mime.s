@@ -21,7 +21,7 @@
 // blanks, lower case, first letter highest, it is a number, and the table is in
 // order. Blanks and lower case come from the same bit.
 //
-//   In     x0 path   x1 length in bytes
+//   In     x0 path, eight more bytes can be read behind it   x1 length in bytes
 //   Out    x0 type   x1 its length
 //   Clob   x2-x7
 //   Frame  16: x29 x30
@@ -75,10 +75,11 @@ Lmime_find_return:
 //
 //   In     x0 path   x1 length in bytes
 //   Out    x0 extension   x1 its length, 0 for none
-//   Clob   x2-x3
+//   Clob   x2-x4
 //   Frame  none (leaf)
 //
 //   x0 path, later the extension   x1 end, later the length   x2 cursor   x3 byte
+//   x4 its distance from the dot
 func extension_find
     add     x1, x0, x1
     mov     x2, x1
@@ -86,10 +87,10 @@ Lextension_find_byte:
     cmp     x2, x0
     b.eq    Lextension_find_none
     ldrb    w3, [x2, #-1]!
-    cmp     w3, #'/'
+    sub     w4, w3, #'.'            // a dot, or the slash that is next to it?
+    cmp     w4, #1
+    b.hi    Lextension_find_byte
     b.eq    Lextension_find_none
-    cmp     w3, #'.'
-    b.ne    Lextension_find_byte
 
     cmp     x2, x0                  // is there a name in front of the dot?
     b.eq    Lextension_find_none

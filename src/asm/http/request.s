@@ -22,11 +22,12 @@
 //   Out    C clear: x0 length of the head; the request is complete
 //          C set:   x0 0, more bytes are needed; or status 400, 414, 421, 431,
 //          501, 505
-//   Clob   x1-x8 v0-v5
+//   Clob   x1-x8 v0-v4
 //   Frame  64: x29 x30, x19 x20, x21 x22, x23 x24
 //
-//   x19 request   x20 bytes   x21 how many   x22 start of the line
-//   x23 end of the line   x24 start of the next   x2 length   x3 byte, state
+//   x19 request   x20 bytes   x21 end of them   x22 line   x23 cursor
+//   x24 the last place where the line may end   x2 length of the line
+//   x3 two bytes, or the state
 func request_parse
     stp     x29, x30, [sp, #-64]!
     mov     x29, sp
@@ -35,33 +36,34 @@ func request_parse
     stp     x23, x24, [sp, #48]
     mov     x19, x0
     mov     x20, x1
-    mov     x21, x2
+    add     x21, x1, x2
+    ldp     x23, x22, [x19, #REQUEST_SCAN]
+    add     x22, x22, x20
+    add     x23, x23, x20
+    bl      request_limit
 
 Lrequest_parse_line:
-    ldp     x23, x22, [x19, #REQUEST_SCAN]
-    add     x0, x20, x23
-    sub     x1, x21, x23
+    mov     x0, x23
+    mov     x1, x21
     bl      control_find
+    mov     x23, x0
     b.cs    Lrequest_parse_partly
-    add     x23, x23, x0
-    bl      request_limit
-    b.cs    Lrequest_parse_return
-    add     x24, x23, #1
-    ldrb    w3, [x20, x23]
-    cmp     w3, #'\r'               // nothing else ends a line
+    cmp     x23, x24
+    b.hi    Lrequest_parse_long
+    add     x0, x23, #2
+    cmp     x0, x21
+    b.hi    Lrequest_parse_more     // half of a line end
+    ldrh    w3, [x23]
+    mov     w1, #'\r' | '\n' << 8   // nothing else ends a line
+    cmp     w3, w1
     b.ne    Lrequest_parse_bad
-    cmp     x24, x21
-    b.eq    Lrequest_parse_more
-    ldrb    w3, [x20, x24]
-    cmp     w3, #'\n'
-    b.ne    Lrequest_parse_bad
-    add     x24, x24, #1
-    stp     x24, x24, [x19, #REQUEST_SCAN]
 
-    mov     x0, x19
-    add     x1, x20, x22
-    ldr     w3, [x19, #REQUEST_STATE]
+    mov     x1, x22
     subs    x2, x23, x22
+    mov     x22, x0
+    mov     x23, x0
+    mov     x0, x19
+    ldr     w3, [x19, #REQUEST_STATE]
     b.eq    Lrequest_parse_empty
     cmp     w3, #STATE_FIELD
     b.ne    Lrequest_parse_start
@@ -78,28 +80,38 @@ Lrequest_parse_start:
     bl      request_start
     b.cs    Lrequest_parse_return
     mov     w3, #STATE_FIELD
-    str     w3, [x19, #REQUEST_STATE]
-    b       Lrequest_parse_line
+    b       Lrequest_parse_state
 Lrequest_parse_empty:
     cmp     w3, #STATE_FIELD
     b.eq    Lrequest_parse_last
     cbnz    w3, Lrequest_parse_bad  // one before the request line, not two
     mov     w3, #STATE_LINE
+Lrequest_parse_state:
     str     w3, [x19, #REQUEST_STATE]
+    bl      request_limit
     b       Lrequest_parse_line
 Lrequest_parse_last:
     bl      request_check
     b.cs    Lrequest_parse_return
-    mov     x0, x24                 // C is still clear
+    sub     x0, x22, x20            // C is still clear
     b       Lrequest_parse_return
 
 Lrequest_parse_partly:
-    mov     x23, x21                // the line is at least as long as this
-    bl      request_limit
-    b.cs    Lrequest_parse_return
+    cmp     x23, x24
+    b.hi    Lrequest_parse_long
 Lrequest_parse_more:
-    str     x23, [x19, #REQUEST_SCAN]
+    sub     x23, x23, x20
+    sub     x22, x22, x20
+    stp     x23, x22, [x19, #REQUEST_SCAN]
     mov     x0, #0
+    carry_set
+    b       Lrequest_parse_return
+Lrequest_parse_long:
+    ldr     w3, [x19, #REQUEST_STATE]
+    mov     x0, #414
+    mov     x1, #431
+    cmp     w3, #STATE_FIELD
+    csel    x0, x1, x0, eq
     carry_set
     b       Lrequest_parse_return
 Lrequest_parse_bad:
@@ -107,28 +119,23 @@ Lrequest_parse_bad:
     carry_set
     b       Lrequest_parse_return
 
-// request_limit - is the head still as short as it has to be?
+// request_limit - where must the line end at the latest?
 //
-//   In     x19 request   x22 start of the line   x23 its end, as far as is known
-//   Out    C clear: it is
-//          C set:   x0 status 414 (request line), 431 (fields)
-//   Clob   x0-x1
+//   In     x19 request   x20 bytes received   x22 line
+//   Out    x24 that place
+//   Clob   x0
 //   Frame  none (leaf)
 //
-//   x0 state, later a length   x1 the first length that is too much
+//   x0 state, later a limit
 func request_limit
     ldr     w0, [x19, #REQUEST_STATE]
     cmp     w0, #STATE_FIELD
-    b.eq    Lrequest_limit_head
-    sub     x0, x23, x22
-    mov     x1, #REQUEST_LINE_MAX_BYTES + 1
-    cmp     x0, x1                  // C is set when it is as long as that
-    mov     x0, #414
-    ret
-Lrequest_limit_head:
-    mov     x1, #HEAD_MAX_BYTES + 1
-    cmp     x23, x1
-    mov     x0, #431
+    mov     x0, #REQUEST_LINE_MAX_BYTES
+    add     x24, x22, x0
+    mov     x0, #HEAD_MAX_BYTES
+    b.ne    Lrequest_limit_return
+    add     x24, x20, x0
+Lrequest_limit_return:
     ret
 
 // request_start - take the request line: method, target, version

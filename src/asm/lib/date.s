@@ -11,7 +11,7 @@
 .include "macros.inc"
 
 .equ SECONDS_A_DAY,     86400
-.equ DAYS_IN_ERA,       146097      // an era is four hundred years
+.equ DAYS_IN_ERA,       146097      // four hundred years
 .equ DAYS_TO_1970,      719468      // from 1 March of the year 0
 
 // date_format - write the 29 bytes of a date
@@ -82,61 +82,47 @@ func date_format
 
 // date_calendar - day, month and year of a day
 //
-// A year that begins in March has its leap day at the end, so the months before
-// it never move: their lengths are 31 30 31 30 31 twice, and (153 m + 2) / 5 is
-// the number of days before month m.
+// Four hundred years have 146097 days, so a century begins every 146097/4 days and,
+// within it, a year every 1461/4. A year that begins in March has its leap day at
+// the end, and its months begin about every 153/5 days: 2141/65536 of a month a
+// day. Multiplying by 2939745/2^32 is dividing by 1461, remainder and all.
+// After Neri and Schneider, "Euclidean affine functions and their application to
+// calendar algorithms", 2022.
 //
 //   In     x0 days since 1970, up to the end of 9999
 //   Out    x0 day, from 1   x1 month, from 1   x2 year
-//   Clob   x3 x5-x7 x9
+//   Clob   x3 x5-x7
 //   Frame  none (leaf)
 //
-//   x0 days, then day of the era   x1 scratch, then month   x2 era, then year
-//   x3 divisor   x5 year of the era   x6 day of the year   x7 scratch
-//   x9 years of the eras before
+//   x0 days since 1 March of the year 0, times 4, plus 3   x1 month   x2 year
+//   x3 a constant   x5 century   x6 day of the century, later year in it
+//   x7 day of the year
 func date_calendar
     movi32  w1, DAYS_TO_1970
     add     x0, x0, x1
+    mov     x1, #3
+    add     x0, x1, x0, lsl #2
     movi32  w3, DAYS_IN_ERA
-    udiv    x2, x0, x3
-    msub    x0, x2, x3, x0
-    mov     x3, #400
-    mul     x9, x2, x3
+    udiv    x5, x0, x3
+    msub    x6, x5, x3, x0
+    orr     x6, x6, #3              // again a day times 4, plus 3
 
-    // year = (day - day/1460 + day/36524 - day/146096) / 365: the leap days
-    // before it are taken out first
-    mov     x3, #1460
-    udiv    x1, x0, x3
-    sub     x5, x0, x1
-    movi32  w3, 36524
-    udiv    x1, x0, x3
-    add     x5, x5, x1
-    movi32  w3, 146096
-    udiv    x1, x0, x3
-    sub     x5, x5, x1
-    mov     x3, #365
-    udiv    x5, x5, x3
-
-    // day of the year = day - (365 year + year/4 - year/100)
-    mul     x6, x5, x3
-    add     x6, x6, x5, lsr #2
-    mov     x3, #100
-    udiv    x1, x5, x3
-    sub     x6, x6, x1
-    sub     x6, x0, x6
-
-    mov     x3, #5                  // month from March = (5 day + 2) / 153
-    mul     x1, x6, x3
-    add     x1, x1, #2
-    mov     x7, #153
-    udiv    x1, x1, x7
-    mul     x7, x1, x7
-    add     x7, x7, #2
+    movi32  w3, 2939745
+    mul     x6, x6, x3
+    lsr     x2, x6, #32             // year of the century
+    mov     w7, w6
     udiv    x7, x7, x3
-    sub     x0, x6, x7
+    lsr     x7, x7, #2              // day of the year
+    mov     x3, #100
+    madd    x2, x5, x3, x2
+
+    movi32  w3, 197913
+    mov     x5, #2141
+    madd    x6, x7, x5, x3
+    lsr     x1, x6, #16
+    and     x0, x6, #0xffff
+    udiv    x0, x0, x5
     add     x0, x0, #1
-    add     x2, x9, x5
-    add     x1, x1, #3
     cmp     x1, #12
     b.ls    Ldate_calendar_done
     sub     x1, x1, #12             // January and February: the next year

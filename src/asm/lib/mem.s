@@ -57,20 +57,19 @@ Lmem_copy_done:
 
 // mem_clear - fill with zeros
 //
-//   In     x0 target   x1 length in bytes, a multiple of 32
+//   In     x0 target   x1 length in bytes, a multiple of 64, not 0
 //   Out    x0 first byte behind the zeros
-//   Clob   x1
+//   Clob   x1 v0
 //   Frame  none (leaf)
 //
-//   x0 cursor   x1 bytes left
+//   x0 cursor   x1 bytes left   v0 sixteen zeros
 func mem_clear
-    cbz     x1, Lmem_clear_done
+    movi    v0.16b, #0
 Lmem_clear_next:
-    stp     xzr, xzr, [x0], #16
-    stp     xzr, xzr, [x0], #16
-    subs    x1, x1, #32
+    stp     q0, q0, [x0], #32
+    stp     q0, q0, [x0], #32
+    subs    x1, x1, #64
     b.ne    Lmem_clear_next
-Lmem_clear_done:
     ret
 
 // control_find - look for the first control character
@@ -78,58 +77,53 @@ Lmem_clear_done:
 // Everything below the blank is one, but the tab; and so is DEL. In a line of HTTP
 // that is the CR at its end, or a byte that must not be there.
 //
-//   In     x0 text   x1 length in bytes
-//   Out    C clear: x0 its offset
-//          C set:   x0 ENOENT, there is none
-//   Clob   x1 x3-x4 v0-v5
+//   In     x0 text   x1 end of the text
+//   Out    C clear: x0 place of the control character
+//          C set:   x0 end of the text, there is none
+//   Clob   x3 v0-v4
 //   Frame  none (leaf)
 //
-//   x0 text   x1 end   x3 cursor   x4 a byte, or where the sixteen match, four
-//   bits each   v0 sixteen bytes   v1 blanks   v2 tabs   v3 DELs
-//   v4 0xff in each byte that matches   v5 one test of them
+//   x0 cursor   x1 end   x3 a byte, or where the sixteen match, four bits each
+//   v0 sixteen bytes   v1 blanks   v2 DELs   v3 0xff in each byte that matches
+//   v4 one test of them
 func control_find
-    mov     x3, x0
-    add     x1, x0, x1
     movi    v1.16b, #0x20
-    movi    v2.16b, #0x09
-    movi    v3.16b, #0x7f
+    movi    v2.16b, #0x7f
 Lcontrol_find_sixteen:
-    sub     x4, x1, x3
-    cmp     x4, #16
+    sub     x3, x1, x0
+    cmp     x3, #16
     b.lo    Lcontrol_find_byte
-    ldr     q0, [x3], #16
-    cmhi    v4.16b, v1.16b, v0.16b  // below the blank
-    cmeq    v5.16b, v0.16b, v2.16b
-    bic     v4.16b, v4.16b, v5.16b  // but not the tab
-    cmeq    v5.16b, v0.16b, v3.16b
-    orr     v4.16b, v4.16b, v5.16b
-    shrn    v4.8b, v4.8h, #4        // keep four bits of each: 64 in all
-    fmov    x4, d4
-    cbz     x4, Lcontrol_find_sixteen
+    ldr     q0, [x0], #16
+    cmhi    v3.16b, v1.16b, v0.16b  // below the blank
+    cmeq    v4.16b, v2.16b, v0.16b
+    orr     v3.16b, v3.16b, v4.16b
+    shrn    v3.8b, v3.8h, #4        // keep four bits of each: 64 in all
+    fmov    x3, d3
+    cbz     x3, Lcontrol_find_sixteen
 
-    rbit    x4, x4                  // count the zeros below the first match
-    clz     x4, x4
-    sub     x3, x3, #16
-    add     x3, x3, x4, lsr #2
-    b       Lcontrol_find_found
+    rbit    x3, x3                  // count the zeros below the first match
+    clz     x3, x3
+    sub     x0, x0, #16
+    add     x0, x0, x3, lsr #2
+    ldrb    w3, [x0]
+    cmp     w3, #'\t'
+    b.ne    Lcontrol_find_found
+    add     x0, x0, #1              // a tab may be there: go on behind it
+    b       Lcontrol_find_sixteen
 
 Lcontrol_find_byte:
-    cmp     x3, x1
+    cmp     x0, x1                  // C is set at the end
     b.eq    Lcontrol_find_none
-    ldrb    w4, [x3], #1
-    cmp     w4, #0x7f
+    ldrb    w3, [x0], #1
+    cmp     w3, #0x7f
     b.eq    Lcontrol_find_here
-    cmp     w4, #' '
+    cmp     w3, #' '
     b.hs    Lcontrol_find_byte
-    cmp     w4, #'\t'
+    cmp     w3, #'\t'
     b.eq    Lcontrol_find_byte
 Lcontrol_find_here:
-    sub     x3, x3, #1
+    sub     x0, x0, #1
 Lcontrol_find_found:
-    sub     x0, x3, x0
     carry_clear
-    ret
 Lcontrol_find_none:
-    mov     x0, #ENOENT
-    carry_set
     ret

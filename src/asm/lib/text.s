@@ -87,22 +87,17 @@ Ltext_same_no:
 //
 // Two short texts are compared with one instruction then.
 //
-//   In     x0 text   x1 length in bytes, 0 to 8
+//   In     x0 text; eight bytes can be read there   x1 length in bytes, 1 to 8
 //   Out    x0 the bytes, the first one lowest; zeros above the last
-//   Clob   x1-x3
+//   Clob   x1
 //   Frame  none (leaf)
 //
-//   x0 text, later the word   x1 bytes left   x2 text   x3 byte
+//   x0 text, later the word   x1 length, later the bits that are too many
 func text_word
-    mov     x2, x0
-    mov     x0, #0
-    cbz     x1, Ltext_word_done
-Ltext_word_next:
-    sub     x1, x1, #1
-    ldrb    w3, [x2, x1]            // last byte first: it goes furthest up
-    orr     x0, x3, x0, lsl #8
-    cbnz    x1, Ltext_word_next
-Ltext_word_done:
+    ldr     x0, [x0]
+    neg     x1, x1, lsl #3          // shifts count modulo 64
+    lsl     x0, x0, x1
+    lsr     x0, x0, x1
     ret
 
 // hex_pair - read two hexadecimal digits

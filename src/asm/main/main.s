@@ -20,7 +20,7 @@
 //
 //   In     x0 argument count   x1 arguments, the program's name first
 //   Out    x0 exit status
-//   Clob   x1-x17 v0-v3
+//   Clob   x1-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 config   x20 listening socket

@@ -26,7 +26,7 @@
 //
 //   In     x0 connection   x1 fd of its socket
 //   Out    nothing
-//   Clob   x0-x3
+//   Clob   x0-x3 v0
 //   Frame  16: x29 x30
 //
 //   x2 connection   x3 fd, later -1
@@ -49,7 +49,7 @@ func connection_begin
 //
 //   In     x0 connection, as connection_begin leaves it
 //   Out    nothing; whatever went wrong is this client's own affair
-//   Clob   x0-x17 v0-v3
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection
@@ -117,7 +117,7 @@ Lconnection_stamp_return:
 //   In     x0 connection
 //   Out    C clear: CONN_REQUEST is complete
 //          C set:   x0 status; 0 when the client has gone or never said a word
-//   Clob   x1-x17 v0-v3
+//   Clob   x1-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 bytes received

@@ -18,7 +18,7 @@
 //
 //   In     x0 listening socket
 //   Out    x0 exit status, if there is an end
-//   Clob   x1-x17 v0-v3
+//   Clob   x1-x17 v0-v4
 //   Frame  32: x29 x30, x19
 //
 //   x19 listening socket

@@ -16,7 +16,7 @@
 //   Out    C clear: x0 length of the result, a NUL is behind it
 //          x1 1 when the path named a directory, that is, ended with a slash
 //          C set:   x0 status 400, 404
-//   Clob   x1-x4 x9-x15
+//   Clob   x1-x7 x9-x15
 //   Frame  none (leaf)
 //
 //   x0 length   x1 1   x2 buffer

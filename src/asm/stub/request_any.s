@@ -18,7 +18,7 @@
 //   Out    C clear: x0 length of the head; the request is complete
 //          C set:   x0 0, more bytes are needed; or status 400, 414, 421, 431,
 //          501, 505
-//   Clob   x1-x8 v0-v3
+//   Clob   x1-x8 v0-v4
 //   Frame  none (leaf)
 //
 //   x0 request   x1 bytes   x2 how many   x3 offset   x4 end of a head, as a word
