@@ -159,9 +159,10 @@ class Workbench:
             raise KitError.of(f"there is no program '{name}'",
                               hint=f"did you mean '{near[0]}'?" if near
                               else f"there are: {', '.join(programs)}")
-        modules = [_on_darwin(module) for module in programs[name].modules]
+        program = programs[name]
+        modules = [_on_darwin(module) for module in program.modules]
         return self._link(name, [self._assemble_module(module) for module in modules],
-                          self._changes(modules))
+                          self._changes(modules), program.identifier, program.entry)
 
     def build_around(self, function: str) -> Program:
         """A program that holds `function` and all it needs, to call it by itself."""
@@ -200,8 +201,9 @@ class Workbench:
         objects, modules = self._close([made], [])
         return self._link(name, objects, self._changes(modules))
 
-    def _link(self, name: str, objects: Sequence[ObjectFile], changes: Sequence[str]) -> Program:
-        image = link(objects, identifier=name)
+    def _link(self, name: str, objects: Sequence[ObjectFile], changes: Sequence[str],
+              identifier: str | None = None, entry: str = "start") -> Program:
+        image = link(objects, identifier=identifier or name, entry=entry)
         return Program(name, image, macho.build(image), objects, changes)
 
     def _changes(self, modules: Iterable[str]) -> list[str]:
