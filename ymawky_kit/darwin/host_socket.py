@@ -70,27 +70,29 @@ get_errno = ctypes.get_errno
 # --- numbers, by name -------------------------------------------------------------------
 
 AF: Final[dict[int, int]] = {
-    abi.AF_UNIX: socket.AF_UNIX, abi.AF_INET: socket.AF_INET, abi.AF_INET6: socket.AF_INET6,
+    abi.AF_UNIX: int(socket.AF_UNIX), abi.AF_INET: int(socket.AF_INET),
+    abi.AF_INET6: int(socket.AF_INET6),
 }
 #: A host family -> Darwin's; the whole way back of AF.
 DARWIN_AF: Final[dict[int, int]] = {host: ours for ours, host in AF.items()}
 
-MSG_DONTWAIT: Final[int] = socket.MSG_DONTWAIT
-MSG_PEEK: Final[int] = socket.MSG_PEEK
+# Plain ints: or-ing the module's enumerations costs a microsecond a time.
+MSG_DONTWAIT: Final = int(socket.MSG_DONTWAIT)
+MSG_PEEK: Final = int(socket.MSG_PEEK)
 #: Always set on sends: the emulator makes the guest's SIGPIPE itself.
-MSG_NOSIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
-MSG_MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
+MSG_NOSIGNAL: Final = int(getattr(socket, "MSG_NOSIGNAL", 0))
+MSG_MORE: Final = int(getattr(socket, "MSG_MORE", 0))
 
 #: Darwin send flags that the host knows too; the others change nothing on TCP.
 SEND_FLAGS: Final = (
-    (abi.MSG_OOB, socket.MSG_OOB), (abi.MSG_DONTROUTE, socket.MSG_DONTROUTE),
-    (abi.MSG_EOR, socket.MSG_EOR),
+    (abi.MSG_OOB, int(socket.MSG_OOB)), (abi.MSG_DONTROUTE, int(socket.MSG_DONTROUTE)),
+    (abi.MSG_EOR, int(socket.MSG_EOR)),
 )
-RECEIVE_FLAGS: Final = ((abi.MSG_OOB, socket.MSG_OOB), (abi.MSG_PEEK, socket.MSG_PEEK))
+RECEIVE_FLAGS: Final = ((abi.MSG_OOB, int(socket.MSG_OOB)), (abi.MSG_PEEK, int(socket.MSG_PEEK)))
 #: What recvmsg reports in msg_flags.
 REPORTED_FLAGS: Final = (
-    (abi.MSG_OOB, socket.MSG_OOB), (abi.MSG_EOR, socket.MSG_EOR),
-    (abi.MSG_TRUNC, socket.MSG_TRUNC), (abi.MSG_CTRUNC, socket.MSG_CTRUNC),
+    (abi.MSG_OOB, int(socket.MSG_OOB)), (abi.MSG_EOR, int(socket.MSG_EOR)),
+    (abi.MSG_TRUNC, int(socket.MSG_TRUNC)), (abi.MSG_CTRUNC, int(socket.MSG_CTRUNC)),
 )
 
 POLLIN: Final[int] = select.POLLIN

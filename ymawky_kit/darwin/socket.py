@@ -44,6 +44,7 @@ from ymawky_kit.darwin.watcher import roomy
 #: poll had seen, in microseconds.  Only then does it sleep at all.
 GUARD: Final = 10_000
 
+_NONBLOCK: Final = int(getattr(host, "SOCK_NONBLOCK", 0))
 _PAIR: Final = struct.Struct("<ii")
 _TIMEVAL: Final = struct.Struct("qq")
 _PRIVILEGED: Final = 1024
@@ -215,7 +216,7 @@ def _accept(fd: int, *, nonblocking: bool) -> int:
     if LINUX:
         new = host_socket.accept4(
             fd, sockaddr.buffer_address, sockaddr.length_address,
-            host.SOCK_NONBLOCK if nonblocking else 0,
+            _NONBLOCK if nonblocking else 0,
         )
     else:
         new = host_socket.accept(fd, sockaddr.buffer_address, sockaddr.length_address)
