@@ -469,7 +469,7 @@ class Assembly:
 
     def _unknown_mnemonic(self, statement: Statement) -> Mistake:
         name = statement.name
-        known = [*isa.MNEMONICS, *self.macros]
+        known = [*isa.mnemonics(), *self.macros]
         found = nearest(name, known)
         hint = f"did you mean '{found}'?" if found else None
         if found is None and self.symbols.entries.get(name) is not None:

@@ -1,131 +1,259 @@
-"""Which operands an instruction takes, and its final text for an encoder."""
+"""Check one instruction against the table, and write its final text.
+
+The message for a wrong instruction is made from the form that comes closest:
+the one whose operands fit furthest from the left.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from ymawky_kit.asm.expression import Value
-from ymawky_kit.asm.lexer import Mistake
-from ymawky_kit.asm.operand import (
-    Float, Immediate, Instruction, Memory, Modifier, Operand, Register, RegisterList, Word,
+from ymawky_kit.asm.forms import Form, forms_of, rows
+from ymawky_kit.asm.kinds import (
+    AddKind,
+    AnyKind,
+    Context,
+    Distance,
+    LabelKind,
+    MemoryKind,
+    Miss,
+    PageKind,
+    PageOffsetKind,
+    describe,
+    plain_text,
 )
+from ymawky_kit.asm.lexer import Mistake
+from ymawky_kit.asm.operand import Immediate, Instruction, Memory, Operand, Register
 from ymawky_kit.obj import RelocationKind
-
-CONDS = "eq ne cs hs cc lo mi pl vs vc hi ls ge lt gt le al nv".split()
-MNEMONICS: Final = frozenset(
-    """adc adcs add adds adr adrp and ands asr asrv b bfc bfi bfm bfxil bic bics bl blr br brk
-    cbnz cbz ccmn ccmp cinc cinv clrex cls clz cmn cmp cneg crc32b crc32h crc32w crc32x crc32cb
-    crc32ch crc32cw crc32cx csel cset csetm csinc csinv csneg dc dmb dsb eon eor eret extr hint hlt
-    hvc ic isb ldar ldarb ldarh ldaxp ldaxr ldaxrb ldaxrh ldnp ldp ldpsw ldr ldrb ldrh ldrsb ldrsh
-    ldrsw ldtr ldur ldurb ldurh ldursb ldursh ldursw ldxp ldxr ldxrb ldxrh lsl lslv lsr lsrv madd
-    mneg mov movi movk movn movz mrs msr msub mul mvn neg negs ngc ngcs nop orn orr prfm prfum rbit
-    ret rev rev16 rev32 rev64 ror rorv sbc sbcs sbfiz sbfm sbfx sdiv sev sevl smaddl smnegl smsubl
-    smulh smull stlr stlrb stlrh stlxp stlxr stlxrb stlxrh stnp stp str strb strh stur sturb sturh
-    stxp stxr stxrb stxrh sub subs svc sxtb sxth sxtw tbnz tbz tst ubfiz ubfm ubfx udiv umaddl
-    umnegl umsubl umulh umull uxtb uxth uxtw wfe wfi yield fmov fadd fsub fmul fdiv scvtf ucvtf
-    fcvtzs fcvtzu fcmp ld1 st1 cmeq cmhi cmhs addv umaxv uminv shrn dup umov ins uaddlv cnt
-    """.split()
-) | {f"b.{c}" for c in CONDS}
-
-#: Place of the label operand and how many bits of offset there are, in units of 4 bytes.
-_BRANCHES: Final = {
-    "b": (0, 26), "bl": (0, 26), "cbz": (1, 19), "cbnz": (1, 19), "tbz": (2, 14), "tbnz": (2, 14),
-    **{f"b.{c}": (0, 19) for c in CONDS},
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """The text for an encoder, and the field left for the linker, if any."""
+    """The text for an encoder, and the field left to the linker, if any."""
 
     text: str
     relocation: RelocationKind | None = None
     target: Value | None = None
 
 
-Distance = Callable[[Value], int | None]
+@cache
+def mnemonics() -> frozenset[str]:
+    """All names of instructions."""
+    return frozenset(rows())
 
 
-def check(instruction: Instruction, values: Sequence[Value], distance: Distance) -> Encoding:
-    mnemonic = instruction.mnemonic
-    relocation: RelocationKind | None = None
-    target: Value | None = None
-    label = _BRANCHES.get(mnemonic)
-    if mnemonic in ("adr", "ldr", "ldrsw") and len(instruction.operands) == 2 and isinstance(
-        instruction.operands[1], Immediate
-    ):
-        label = (1, 21 if mnemonic == "adr" else 19)
-    texts: list[str] = []
-    for place, operand in enumerate(instruction.operands):
-        if label and place == label[0] and isinstance(operand, Immediate):
-            value = values[operand.slot]
-            offset = distance(value)
-            if offset is None:
-                if mnemonic not in ("b", "bl"):
-                    name = value.place.name if value.place else "?"
-                    raise Mistake(f"'{name}' is not defined here", operand.start, operand.end)
-                relocation, target, offset = RelocationKind.BRANCH26, value, 0
-            unit = 1 if mnemonic == "adr" else 4
-            limit = unit << (label[1] - 1)
-            if not -limit <= offset < limit or offset % unit:
-                raise Mistake("out of range", operand.start, operand.end)
-            texts.append(f"#{offset}")
-            continue
-        if mnemonic == "adrp" and place == 1 and isinstance(operand, Immediate):
-            relocation, target = RelocationKind.PAGE21, values[operand.slot]
-            texts.append("#0")
-            continue
-        inner = operand.parts if isinstance(operand, Memory) else (operand,)
-        for part in inner:
-            if isinstance(part, Immediate) and values[part.slot].modifier == "PAGEOFF":
-                relocation, target = RelocationKind.PAGEOFF12, values[part.slot]
-        texts.append(_text(operand, values))
-    return Encoding(f"{mnemonic} {', '.join(texts)}".strip(), relocation, target)
-
-
-def _text(operand: Operand, values: Sequence[Value]) -> str:
-    match operand:
-        case Register():
-            return operand.text + _index(operand.slot, values)
-        case Immediate():
-            value = values[operand.slot]
-            if value.modifier == "PAGEOFF":
-                return "#0"
-            if value.place is not None:
-                raise Mistake(f"'{value.place.name}' is not a number", operand.start, operand.end)
-            return f"#{value.number}"
-        case Float() | Word():
-            return operand.text if isinstance(operand, Word) else f"#{operand.text}"
-        case Modifier():
-            if operand.slot is None:
-                return operand.name
-            return f"{operand.name} #{values[operand.slot].number}"
-        case Memory():
-            inside = ", ".join((operand.base.text, *(_text(p, values) for p in operand.parts)))
-            return f"[{inside}]{'!' if operand.writeback else ''}"
-        case RegisterList():
-            inside = ", ".join(r.text for r in operand.registers)
-            return f"{{{inside}}}{_index(operand.slot, values)}"
-
-
-def _index(slot: int | None, values: Sequence[Value]) -> str:
-    return "" if slot is None else f"[{values[slot].number}]"
-
-
+@cache
 def canonical(name: str) -> str | None:
-    """The mnemonic as the table knows it, or None when there is none of this name."""
+    """The mnemonic as the table has it, or None when there is none of this name.
+
+    `beq` is another way to write `b.eq`.
+    """
     lowered = name.lower()
-    if lowered in MNEMONICS:
+    known = rows()
+    if lowered in known:
         return lowered
-    if lowered[:1] == "b" and f"b.{lowered[1:]}" in MNEMONICS:
+    if lowered[:1] == "b" and f"b.{lowered[1:]}" in known:
         return f"b.{lowered[1:]}"
     return None
 
 
+def check(instruction: Instruction, values: Sequence[Value], distance: Distance) -> Encoding:
+    """Find the form that fits.
+
+    `values` belong to the instruction's expressions; `distance` says how far a
+    value is from the instruction.  Raises :class:`Mistake` when no form fits
+    and Unknown when a symbol that is needed has no definition.
+    """
+    context = Context(instruction, values, distance)
+    misses: list[tuple[int, Miss]] = []
+    forms = forms_of(instruction.mnemonic)
+    operands = instruction.operands
+    for form in forms:
+        if len(form) == 1 and isinstance(form[0], AnyKind):
+            return _check_any(form[0], context)
+        if len(form) != len(operands):
+            continue
+        for place, (kind, operand) in enumerate(zip(form, operands, strict=True)):
+            miss = kind.miss(operand, context, place)
+            if miss is not None:
+                misses.append((place, miss))
+                break
+        else:
+            _check_registers(instruction)
+            return _encoding(form, context)
+    raise _wrong_operands(instruction, forms, misses) if misses else _wrong_count(
+        instruction, forms
+    )
+
+
+def _check_any(kind: AnyKind, context: Context) -> Encoding:
+    instruction = context.instruction
+    for place, operand in enumerate(instruction.operands):
+        miss = kind.miss(operand, context, place)
+        if miss is not None:
+            raise _wrong_operands(instruction, (), [(place, miss)])
+    texts = (plain_text(operand, context) for operand in instruction.operands)
+    return Encoding(f"{instruction.mnemonic} {', '.join(texts)}".rstrip())
+
+
+def _encoding(form: Form, context: Context) -> Encoding:
+    instruction = context.instruction
+    mnemonic = instruction.mnemonic
+    texts: list[str] = []
+    relocation: RelocationKind | None = None
+    target: Value | None = None
+    for kind, operand in zip(form, instruction.operands, strict=True):
+        found = _relocation(kind, operand, context)
+        if found is not None:
+            relocation, target = found
+        if isinstance(kind, AddKind):
+            text, mnemonic = _positive(mnemonic, operand, context)
+        else:
+            text = kind.text(operand, context)
+        texts.append(text)
+    return Encoding(f"{mnemonic} {', '.join(texts)}".rstrip(), relocation, target)
+
+
+def _relocation(
+    kind: object, operand: Operand, context: Context
+) -> tuple[RelocationKind, Value] | None:
+    """What an operand leaves to the linker."""
+    if isinstance(kind, MemoryKind) and isinstance(operand, Memory):
+        for inner, part in zip(kind.parts, operand.parts, strict=True):
+            found = _relocation(inner, part, context)
+            if found is not None:
+                return found
+        return None
+    if not isinstance(operand, Immediate):
+        return None
+    value = context.values[operand.slot]
+    if isinstance(kind, PageKind):
+        return RelocationKind.PAGE21, value
+    if isinstance(kind, PageOffsetKind):
+        return RelocationKind.PAGEOFF12, value
+    if (
+        isinstance(kind, LabelKind)
+        and kind.relocation is not None
+        and context.distance(value) is None
+    ):
+        return kind.relocation, value
+    return None
+
+
+_OPPOSITE: Final = {
+    "add": "sub", "sub": "add", "adds": "subs", "subs": "adds", "cmp": "cmn", "cmn": "cmp",
+}
+
+
+def _positive(mnemonic: str, operand: Operand, context: Context) -> tuple[str, str]:
+    """`add x0, x0, #-8` is `sub x0, x0, #8`."""
+    assert isinstance(operand, Immediate)
+    number = context.values[operand.slot].number
+    if number < 0:
+        return f"#{-number}", _OPPOSITE[mnemonic]
+    return f"#{number}", mnemonic
+
+
+def _check_registers(instruction: Instruction) -> None:
+    """Refuse loads and stores whose registers make the result unpredictable."""
+    operands = instruction.operands
+    memory = next((o for o in operands if isinstance(o, Memory)), None)
+    if memory is None:
+        return
+    mnemonic = instruction.mnemonic
+    position = operands.index(memory)
+    transferred = [o for o in operands[:position] if isinstance(o, Register)]
+    has_writeback = memory.writeback or position + 1 < len(operands)
+    if has_writeback:
+        for register in transferred:
+            if register.group in "xw" and register.number == memory.base.number != 31:
+                raise Mistake(
+                    f"'{register.text}' is both moved and changed as the address",
+                    register.start, register.end,
+                    "what happens then is not defined; use another register",
+                )
+    if mnemonic in ("ldp", "ldpsw", "ldnp", "ldxp", "ldaxp") and len(transferred) == 2:
+        first, second = transferred
+        if first.number == second.number:
+            raise Mistake(
+                "both halves go to the same register", second.start, second.end,
+                "what happens then is not defined; use two registers",
+            )
+    if mnemonic.startswith(("stx", "stlx")):
+        status, *rest = transferred
+        for register in (*rest, memory.base):
+            if register.number == status.number and not register.is_sp:
+                raise Mistake(
+                    f"'{status.text}' receives the outcome and is used besides",
+                    status.start, status.end,
+                    "what happens then is not defined; use another register",
+                )
+
+
+# --- messages --------------------------------------------------------------
+
+
+def _wrong_operands(
+    instruction: Instruction, forms: Sequence[Form], misses: Sequence[tuple[int, Miss]]
+) -> Mistake:
+    furthest = max((place, miss.closeness) for place, miss in misses)
+    place, closeness = furthest
+    best = [miss for at, miss in misses if (at, miss.closeness) == furthest]
+    # Where forms disagree within one operand, the part furthest right is the problem.
+    last = max(miss.start for miss in best)
+    best = [miss for miss in best if miss.start == last]
+    start, end = best[0].start, best[0].end
+    wanted = list(dict.fromkeys(miss.wanted for miss in best))
+    hint = next((miss.hint for miss in best if miss.hint), None)
+    name = f"operand {place + 1} of '{instruction.mnemonic}'"
+    if closeness == 2:
+        allowed = "; or ".join(wanted)
+        message = f"{best[0].found} is not possible for {name}"
+        return Mistake(message, start, end, f"allowed are {allowed}" + (f"; {hint}" if hint else ""))
+    found = best[0].found
+    message = f"{name} must be {_either(wanted)}" + (f", not {found}" if found else "")
+    return Mistake(message, start, end, hint)
+
+
+def _either(wanted: Sequence[str]) -> str:
+    if len(wanted) > 3:
+        wanted = [*wanted[:3], "something else it allows"]
+    return ", ".join(wanted[:-1]) + (" or " if len(wanted) > 1 else "") + wanted[-1]
+
+
+def _wrong_count(instruction: Instruction, forms: Sequence[Form]) -> Mistake:
+    counts = sorted({len(form) for form in forms})
+    found = len(instruction.operands)
+    shown = " or ".join(str(n) if n else "no" for n in counts[:3])
+    if len(counts) > 3:
+        shown = f"{counts[0]} to {counts[-1]}"
+    noun = "operand" if counts == [1] or counts == [0, 1] else "operands"
+    message = f"'{instruction.mnemonic}' takes {shown} {noun}, not {found or 'none'}"
+    example = example_of(instruction.mnemonic)
+    hint = f"as in {example}" if example else None
+    if found > counts[-1]:
+        extra = instruction.operands[counts[-1]]
+        return Mistake(message, extra.start, instruction.operands[-1].end, hint)
+    return Mistake(message, 0, len(instruction.text), hint)
+
+
+def example_of(mnemonic: str) -> str | None:
+    """A correct use of an instruction."""
+    for form in forms_of(mnemonic):
+        texts = [kind.examples(place) for place, kind in enumerate(form)]
+        if form and all(texts):
+            return f"{mnemonic} {', '.join(t[0] for t in texts)}"
+    return None
+
+
 def refused(instruction: Instruction) -> Mistake:
-    """The message for what an encoder refuses."""
+    """The message for an instruction whose shapes do not go together."""
+    shown = ", ".join(describe(o) for o in instruction.operands)
     return Mistake(
-        f"wrong operands for '{instruction.mnemonic}'", 0, len(instruction.text)
+        f"'{instruction.mnemonic}' does not take these operands together",
+        0, len(instruction.text), f"they are {shown}" if shown else None,
     )
