@@ -11,6 +11,7 @@ from support.editing import LC_UUID, Editor
 from support.linking import CODE_FLAGS, FULL, code, error_of, full_image, image
 
 from ymawky_kit import macho
+from ymawky_kit.darwin import boot
 from ymawky_kit.link import link
 from ymawky_kit.macho.writer import rebase_stream, uleb128, write
 from ymawky_kit.obj import Image, ObjectFile, Section, Symbol
@@ -125,3 +126,30 @@ def test_a_negative_number_is_a_symbol_too() -> None:
     file = macho.read(write(link([module], identifier="x")))
     assert [0xFFFFFFFFFFFFFFFF] == [s.address for s in file.symbols if s.name == "MINUS"]
 
+
+
+@pytest.mark.parametrize("slide", [0, 0x4000, 0x2000000])
+def test_a_program_finds_its_data_and_its_functions_wherever_it_is_loaded(slide: int) -> None:
+    text = """
+        .globl start
+        .p2align 2
+    start:
+        stp     x29, x30, [sp, #-16]!
+        adrp    x0, table@PAGE
+        ldr     x1, [x0, table@PAGEOFF + 8]     // a function, through a pointer in data
+        adrp    x0, value@PAGE
+        add     x0, x0, value@PAGEOFF
+        blr     x1
+        ldp     x29, x30, [sp], #16
+        ret
+    load:
+        ldr     x0, [x0]
+        ret
+        .data
+        .p2align 3
+    table:
+        .quad   value, load
+    value:
+        .quad   4711
+    """
+    assert 4711 == boot(macho.build(image(("start", text))), slide=slide).call("start").value
