@@ -1,0 +1,1 @@
+"""Measurements of the emulator and the server: `make bench`."""
