@@ -789,6 +789,7 @@ _COMMANDS: Final[dict[int, Callable[[Task, int, int, int], int]]] = {
     support=PARTIAL, nocancel=406, on_signal=RESTART,
     note="The commands of <sys/fcntl.h> that public programs use; others are ENOTTY. "
     "F_GETFL does not show the kernel's own bits (written, was locked). "
+    "F_SETFL changes O_SYNC and O_DSYNC only where the host can. "
     "A waiting F_SETLKW of a program with signal handlers does not notice a deadlock.",
 )
 def fcntl_(task: Task, fd: int, command: int, argument: int) -> int:
