@@ -184,6 +184,12 @@ def no_symbols(edit: Editor) -> None:
         edit.put32(edit.command(LC_DYSYMTAB) + at, 0)
 
 
+def many_segments(edit: Editor) -> None:
+    """Far more segments than there is room for, over the code."""
+    for _ in range(256):
+        edit.append(pack("<II16sQQQQIIII", LC_SEGMENT_64, 72, b"", *[0] * 8))
+
+
 def dirty_zero_fill(edit: Editor) -> None:
     edit.data[0x4020] = 1
 
@@ -212,6 +218,7 @@ DAMAGE: dict[str, tuple[Damage, set[str]]] = {
     "first-page": (cut(0x3000), set()),
     "command-size": (lambda edit: edit.put32(36, 0), set()),
     # stage two
+    "segment-count": (many_segments, set()),
     "segment-32": (append(pack("<II16s8I", 1, 56, b"__OLD", *[0] * 8)), set()),
     "segment-size": (segment32(TEXT, COUNT, 9), set()),
     "segment-exact-size": (segment32(TEXT, COUNT, 1), set()),

@@ -52,6 +52,14 @@ _WITH_TEXT: Final = {0xC, 0xD, 0x80000018, 0x8000001C, 0x8000001F, 0x80000023}
 LC_LOAD_DYLINKER: Final = 0xE
 
 
+@RULES.add("segment-count", "dyld", "dyld-852 src/ImageLoaderMachO.cpp sniffLoadCommands")
+def segment_count(file: File) -> Iterator[str]:
+    """There are no more segments than dyld counts in a byte."""
+    count = len(file.of_kind(LC_SEGMENT_64))
+    if count > 255:
+        yield f"there are {count} segments, and 255 is the limit"
+
+
 @RULES.add("segment-32", "kernel", _PARSE)
 def segment_32(file: File) -> Iterator[str]:
     """A 64-bit image has no 32-bit segment commands."""
