@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import struct
@@ -113,6 +114,23 @@ def test_kqueue_beyond_the_limit_is_emfile(guest: Guest) -> None:
     os.close(free)
     guest.task.limits[abi.RLIMIT_NOFILE] = (free, free)
     assert "EMFILE" == guest.fails("kqueue")
+
+
+def test_a_full_table_does_not_keep_notes_away(guest: Guest) -> None:
+    """The emulator's own descriptors are none of the guest's."""
+    first, _ = guest.pair()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
+    try:
+        kq = Kq(guest)          # takes the last number
+        kq.change(first, WRITE, ADD)
+        kq.change(abi.SIGUSR2, abi.EVFILT_SIGNAL, ADD)
+        kq.change(os.getpid(), abi.EVFILT_PROC, ADD, abi.NOTE_EXIT)
+        assert [WRITE] == [event.filter for event in kq.events()]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_kevent_on_something_else_is_ebadf(guest: Guest) -> None:
@@ -705,6 +723,22 @@ def test_a_forked_child_has_no_kqueue_and_the_parents_still_works(guest: Guest, 
     assert 0 == os.waitpid(pid, 0)[1]
     os.write(second, b"x")
     assert {READ, WRITE} == {event.filter for event in kq.events()}
+
+
+def test_a_close_on_fork_descriptor_keeps_its_note_in_the_parent(guest: Guest) -> None:
+    first, second = guest.pair()        # numbers below the queue's: closed before it
+    kq = Kq(guest)
+    kq.change(first, READ, ADD)
+    guest.task.files.close_on_fork.add(first)
+
+    def look() -> None:
+        for action in guest.task.on_fork:
+            action()
+        os._exit(0)
+
+    assert 0 == os.waitpid(child(look), 0)[1]
+    os.write(second, b"x")
+    assert [first] == [event.ident for event in kq.events()]
 
 
 def test_execve_keeps_no_kqueue(guest: Guest, kq: Kq) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import socket
 import struct
@@ -282,6 +283,25 @@ def test_accept_without_a_free_number_drops_the_connection(guest: Guest) -> None
     os.set_blocking(fd, False)
     guest.task.limits[abi.RLIMIT_NOFILE] = (2048, 2048)
     assert "EAGAIN" == guest.fails("accept", fd, 0, 0)      # it is not in the queue any more
+
+
+def test_the_connection_is_dropped_also_when_the_host_has_no_number(guest: Guest) -> None:
+    fd, port = guest.listener(nonblocking=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        wait_until(lambda: select.select([fd], [], [], 0)[0])
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            assert "EMFILE" == guest.fails("accept", fd, 0, 0)
+            assert "EAGAIN" == guest.fails("accept", fd, 0, 0)
+            assert "EMFILE" == guest.fails("kqueue")
+            assert (free, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.suppress(ConnectionResetError):
+            assert b"" == client.recv(1)
 
 
 def test_the_queue_holds_as_many_connections_as_the_backlog_says(guest: Guest) -> None:

@@ -25,7 +25,7 @@ from ymawky_kit.darwin.errno import (
 from ymawky_kit.darwin.event_queue import Queue
 from ymawky_kit.darwin.host_socket import LINUX
 from ymawky_kit.darwin.knote import FILTERS, Event, Filter, Note
-from ymawky_kit.darwin.watcher import high
+from ymawky_kit.darwin.watcher import own
 
 _NANOSECONDS: Final = 1_000_000_000
 _MOST: Final = (1 << 64) - 1
@@ -76,10 +76,9 @@ class _Process(Filter):
         if not child and note.asked & wanted == wanted:
             raise Errno(EACCES)
         try:
-            handle = os.pidfd_open(pid)
+            note.handle = own(queue.task, lambda: os.pidfd_open(pid))
         except OSError as error:
             raise Errno(from_host(error.errno)) from None
-        note.handle = high(queue.task, handle)
         note.flags |= abi.EV_CLEAR
         note.data = 0
         queue.children[note.handle] = note
@@ -93,6 +92,10 @@ class _Process(Filter):
         queue.give(note, note.count, found)
 
 
+def _bell() -> int:
+    return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+
 class _Signal(Filter):
     """EVFILT_SIGNAL: every posting counts, also of ignored and blocked signals."""
 
@@ -100,7 +103,7 @@ class _Signal(Filter):
         note.flags |= abi.EV_CLEAR
         note.data = 0
         if queue.bell < 0:
-            queue.bell = high(queue.task, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+            queue.bell = own(queue.task, _bell)
             queue.readers_host.set(queue.bell)
         queue.task.signals.watch(note.ident, note, lambda: queue.ring(note))
 

@@ -25,7 +25,7 @@ from ymawky_kit.darwin.host_socket import POLLERR, POLLHUP, READ_END
 from ymawky_kit.darwin.knote import FILTERS, Event, Key, Note
 from ymawky_kit.darwin.poll import idle
 from ymawky_kit.darwin.task import Task
-from ymawky_kit.darwin.watcher import Watcher, create, high, lifted
+from ymawky_kit.darwin.watcher import Watcher, create, lifted, own
 
 #: The most events one host call is asked for.
 _BATCH: Final = 512
@@ -158,7 +158,7 @@ class Queue:
         if note.handle in known:
             raise Errno(ENOTSUP)        # two EV_UDATA_SPECIFIC notes on one descriptor
         if writes and self.writers_host is None:
-            self.writers_host = Watcher(high(self.task, create()))
+            self.writers_host = Watcher(own(self.task, create))
             self.readers_host.set(self.writers_host.fileno)
         if not note.disabled:
             try:

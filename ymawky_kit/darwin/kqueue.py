@@ -58,6 +58,8 @@ def open_queues(task: Task) -> dict[int, Queue]:
         queues = task.state["kqueue"] = {}
         task.files.on_close.append(lambda fd: _closed(task, fd))
         task.on_exec.append(lambda: _close_all(task))
+        # Before descriptors are closed in the child: that must not reach the parent's queues.
+        task.on_fork.insert(0, lambda: _abandon(task))
     return queues
 
 
@@ -69,6 +71,14 @@ def _closed(task: Task, fd: int) -> None:
         own.close()
     for queue in queues.values():
         queue.forget(fd)
+
+
+def _abandon(task: Task) -> None:
+    """In a forked child: the queues are the parent's alone."""
+    queues = open_queues(task)
+    for queue in queues.values():
+        queue.close()
+    queues.clear()
 
 
 def _close_all(task: Task) -> None:

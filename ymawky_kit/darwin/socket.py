@@ -193,7 +193,7 @@ def accept(task: Task, fd: int, address: int, length_at: int) -> int:
         new = _sleep_and_accept(task, fd, listener)
     if new < 0:
         if -new == EMFILE:
-            _drop_connection(task, fd)
+            _drop_connection(task, fd, wait=not flags & os.O_NONBLOCK)
         raise Errno(-new)
     if LINUX and listener.guarded:
         host_socket.check(host_socket.set_option(
@@ -245,8 +245,15 @@ def _sleep_and_accept(task: Task, fd: int, listener: Socket) -> int:
             return new
 
 
-def _drop_connection(task: Task, fd: int) -> None:
-    """No number is free: Darwin has taken the connection off the queue, and closes it."""
+def _drop_connection(task: Task, fd: int, *, wait: bool) -> None:
+    """No number is free: Darwin takes a connection off the queue all the same, and closes it.
+
+    Linux looks for the number first.  Raises Errno(EAGAIN) when there is no connection.
+    """
+    if wait:
+        task.block(fd, POLLIN, always=True)
+    elif not host_socket.ready(fd, POLLIN):
+        raise Errno(EAGAIN)
     with roomy(task):
         new = _accept(fd, nonblocking=True)
     if new >= 0:

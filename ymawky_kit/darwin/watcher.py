@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import os
 import resource
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -50,12 +49,10 @@ def lifted(task: Task, fd: int) -> int:
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, task.files.ceiling)
 
 
-def high(task: Task, fd: int) -> int:
-    """Move a descriptor to where the guest has none; close-on-exec."""
-    try:
-        return lifted(task, fd)
-    finally:
-        os.close(fd)
+def own(task: Task, make: Callable[[], int]) -> int:
+    """A descriptor of the emulator's, even when the guest has none left; close-on-exec."""
+    with roomy(task):
+        return task.files.claim(make())
 
 
 if sys.platform == "linux":
