@@ -17,10 +17,10 @@ from ymawky_kit.darwin import boot
 from ymawky_kit.obj import ObjectFile, Relocation, RelocationKind, Section, Symbol
 from ymawky_kit.paths import asm_root
 
-MODULES = sorted({(program_.name, name) for program_ in chapters.load().values()
-                  for name in program_.modules}, key=lambda pair: pair[1])
-MODULES = [pair for index, pair in enumerate(MODULES)
-           if index == 0 or MODULES[index - 1][1] != pair[1]]
+#: Every module once, with the first program that holds it.
+MODULES = sorted((program_name, name) for name, program_name in {
+    name: program_.name for program_ in reversed(chapters.load().values())
+    for name in program_.modules}.items())
 
 
 def relocations(path: Path) -> list[str]:
