@@ -140,3 +140,10 @@ def test_the_same_modules_give_the_same_image() -> None:
     assert one.segments == two.segments
     assert one.symbols == two.symbols
     assert one.rebases == two.rebases
+
+
+def test_names_that_the_assembler_invents_are_not_in_the_program() -> None:
+    text = START[1] + ".data\n.p2align 3\nLone:\n    .quad Lone\n"
+    linked = image(("start", text))
+    assert ["start"] == [s.name for s in linked.symbols if not s.is_label]
+    assert linked.rebases == (linked.address_of("Lone"),)

@@ -193,6 +193,13 @@ def test_a_number_too_large_for_its_field_is_an_error() -> None:
     assert "'NUMBER' is 0x12c, too large for 1 bytes" in text
 
 
+def test_an_error_at_a_label_names_the_label() -> None:
+    body = ("    adrp x0, Lodd@PAGE\n    ldr x0, [x0, Lodd@PAGEOFF]\n"
+            ".data\n    .byte 1\nLodd:\n    .quad 2\n")
+    text = error_of(lambda: image(("start", ENTRY + body)))
+    assert "'Lodd' is at 0x1 in its page" in text
+
+
 def test_a_branch_between_two_instructions_is_an_error() -> None:
     odd = ("odd", ".text\n    .byte 1\n.globl odd\nodd:\n    .byte 1\n")
     text = error_of(lambda: image(("start", f"{ENTRY}    bl odd\n"), odd))

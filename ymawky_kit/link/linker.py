@@ -76,6 +76,9 @@ class _Linking:
         self.names = names
         self.layout = layout
         self.outputs = layout.outputs
+        #: (module, section, offset) -> the L... label there
+        self.labels = {(index, label.section, label.value): label.name
+                       for index, module in enumerate(objects) for label in module.labels}
 
     def address(self, definition: Definition) -> int:
         symbol = definition.symbol
@@ -127,7 +130,7 @@ class _Linking:
 
     def _patch(self, data: bytearray, module: int, relocation: Relocation, start: int) -> None:
         definition = self.names.find(module, relocation.symbol)
-        target = _target(relocation, self.address(definition))
+        target = self._target(definition, relocation)
         output = self.output(definition)
         if relocation.kind is RelocationKind.BRANCH26 and (
                 output is None or output.segment != "__TEXT"):
@@ -141,7 +144,7 @@ class _Linking:
                      output: Output, start: int) -> bool:
         """Write an absolute value; returns whether it moves with the image."""
         definition = self.names.find(module, relocation.symbol)
-        target = _target(relocation, self.address(definition))
+        target = self._target(definition, relocation)
         slides = definition.symbol.section is not None
         if slides and relocation.size == _POINTER:
             if output.segment != "__DATA":
@@ -161,6 +164,15 @@ class _Linking:
             )
         patch_value(data, relocation.offset, relocation.size, target)
         return slides
+
+    def _target(self, definition: Definition, relocation: Relocation) -> Target:
+        """Where a relocation points, with the name that the source has for it."""
+        symbol, addend = definition.symbol, relocation.addend
+        shown = f"'{symbol.name}{addend:+d}'" if addend else f"'{symbol.name}'"
+        if _is_artificial(symbol):
+            label = self.labels.get((definition.module, symbol.section, symbol.value + addend))
+            shown = f"'{label}'" if label is not None else shown
+        return Target(shown, self.address(definition) + relocation.addend)
 
     def entry(self, name: str) -> int:
         """The address of the first instruction."""
@@ -185,7 +197,8 @@ class _Linking:
         for index, module in enumerate(self.objects):
             for symbol in module.symbols:
                 # A private number is a name for people; no address belongs to it.
-                if not symbol.is_global and symbol.section is not None:
+                if not symbol.is_global and symbol.section is not None \
+                        and not _is_artificial(symbol):
                     yield self._placed(index, symbol)
             for label in module.labels:
                 if label.section is not None and (index, label.section) in self.layout.places:
@@ -213,11 +226,9 @@ class _Linking:
                                          line.text, line.is_code, source.name)
 
 
-def _target(relocation: Relocation, address: int) -> Target:
-    name = f"'{relocation.symbol}'"
-    if relocation.addend:
-        name = f"'{relocation.symbol}{relocation.addend:+d}'"
-    return Target(name, address + relocation.addend)
+def _is_artificial(symbol: Symbol) -> bool:
+    """Whether the assembler invented it, as LLVM does: the start of a section, for L labels."""
+    return symbol.span is None and symbol.name.startswith("ltmp")
 
 
 def _pad_with_nops(data: bytearray, start: int, end: int) -> None:
