@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from ymawky_kit.lab import notebook as nb
+from ymawky_kit.lab.magics import assets
 from ymawky_kit.lab.regen import load_rules, regenerate, sanitize, tidy
 from ymawky_kit.source import KitError
 
@@ -154,9 +155,13 @@ def test_regen_stores_what_a_cell_shows_and_the_second_time_nothing_moves(tmp_pa
     path.write_text(first.text)
     cells = json.loads(first.text)["cells"]
     assert [["a\n", "b\n"]] == [o["text"] for o in cells[0]["outputs"]]
-    assert "<!-- style --><!-- player -->" in "".join(cells[1]["outputs"][0]["data"]["text/html"])
+    assert ["<!-- style --><!-- player -->"] == cells[1]["outputs"][0]["data"]["text/html"]
     assert "mine: 1 instruction, 4 bytes\n" == cells[2]["outputs"][0]["data"]["text/plain"][0]
     assert not regenerate(path, RULES).moved
+
+
+def test_style_and_player_are_one_element_each() -> None:
+    assert "<!-- style --><!-- player -->" == sanitize(assets(), RULES)
 
 
 def test_regen_refuses_a_misspelt_magic(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def assets() -> str:
     """Style and player as one piece of HTML, for a page that has neither."""
     style = (_STATIC / "yk.css").read_text(encoding="utf-8")
     script = (_STATIC / "yk-trace.js").read_text(encoding="utf-8")
+    # An end tag in them, be it in a comment, would end the element.
+    assert "</" not in style and "</" not in script
     return (f"<style data-ymawky>{style}</style>"
             f"<script data-ymawky>{script}</script>")
 

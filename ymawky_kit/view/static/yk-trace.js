@@ -1,8 +1,8 @@
 // yk-trace.js - plays a recorded run, forward and back
 //
-// <yk-trace><script type="application/json">RECORDING</script>TABLE</yk-trace>
-// RECORDING is made by ymawky_kit/view/trace.py, which documents it.  Without this
-// file, or when the recording cannot be read, the page shows TABLE.
+// The element yk-trace holds a script of type application/json, the recording, and a
+// table.  ymawky_kit/view/trace.py makes and documents the recording.  Without this
+// file, or when the recording cannot be read, the page shows the table.
 // No dependency, no request, nothing global but the element's name.
 (() => {
   "use strict";
