@@ -286,3 +286,34 @@ def test_the_guest_is_an_el0_program_with_all_of_armv8() -> None:
         machine.step()
         assert machine.status is None
         assert 0 == machine.run().code
+
+
+def test_a_call_that_stops_the_processor_is_not_mistaken_for_the_limit() -> None:
+    # kill(getpid(), SIGCHLD) is ignored, and handled with the processor standing still.
+    text = """
+    exit    #0
+.globl  signal_self
+signal_self:
+    mov     x9, x30
+    call    20
+    mov     x1, #30
+    mov     x2, #1
+    call    37
+    mov     x0, #77
+    mov     x30, x9
+    ret
+tramp:
+    mov     x0, x4
+    mov     x1, #1
+    call    184
+handler:
+.data
+.p2align 3
+action: .quad handler, tramp, 0
+"""
+    with boot(text) as machine:
+        from support.programs import system_call
+
+        action = machine.symbols.address("action")
+        assert 0 == system_call(machine, 46, 30, action, 0)
+        assert 77 == machine.call("signal_self").value

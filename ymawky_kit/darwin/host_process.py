@@ -39,6 +39,18 @@ def _processes_of_ps() -> list[tuple[int, int, int, int]]:
     return [tuple(map(int, row)) for row in rows if len(row) == 4]  # type: ignore[misc]
 
 
+def session_processes(session: int) -> list[int]:
+    """The processes of one session."""
+    found = []
+    for pid, *_ in host_processes():
+        try:
+            if os.getsid(pid) == session:
+                found.append(pid)
+        except OSError:
+            continue        # gone meanwhile, or not ours to ask about
+    return found
+
+
 def processes_with_argument(text: str) -> list[int]:
     """Processes whose command line holds `text`; a fork keeps it, exec does not."""
     if not os.path.isdir("/proc/self"):

@@ -19,7 +19,7 @@ from ymawky_kit.darwin.errno import (
     ETIMEDOUT,
     Errno,
 )
-from ymawky_kit.darwin.host_process import host_processes
+from ymawky_kit.darwin.host_process import host_processes, session_processes
 from ymawky_kit.darwin.program import replace_program
 from ymawky_kit.darwin.sysinfo import pack_rusage
 from ymawky_kit.darwin.table import (
@@ -174,23 +174,32 @@ def _host_wait(pid: int, options: int) -> tuple[int, int, struct_rusage]:
 
 # --- signals to processes ---------------------------------------------------------------------
 
-@table.syscall(37, "kill", INT, SIGNAL, INT, support=FULL)
-def kill(task: Task, pid: int, number: int, _posix: int) -> None:
+@table.syscall(37, "kill", INT, SIGNAL, INT, support=PARTIAL,
+               note="-1 means the processes of the caller's session only")
+def kill(task: Task, pid: int, number: int, posix: int) -> None:
     """Send a signal; EINVAL for no such signal, ESRCH, EPERM."""
     if not 0 <= number < abi.NSIG:
         raise Errno(EINVAL)
-    if pid == os.getpid() or (pid == 0 and os.getpgrp() == os.getpid() and not number):
+    alone = not (task.owns_process or task.kernel.forked)
+    if pid == os.getpid() or (alone and pid in (0, -1)):
         if number:
             task.post_signal(number)
         return
-    if number == 0:
-        os.kill(pid, 0)
+    # EMT and INFO do not exist on every host, so nobody can wait for them there.
+    host = host_signal.TO_HOST.get(number, 0)
+    if pid != -1:
+        os.kill(pid, host)
         return
-    host = host_signal.TO_HOST.get(number)
-    if host is None:        # EMT, INFO: no such signal on this host, so nobody waits for it
-        os.kill(pid, 0)
-        return
-    os.kill(pid, host)
+    # Everybody, but only of our own run: the host's other processes are none of ours.
+    found = False
+    for other in session_processes(os.getsid(0)):
+        if other != os.getpid():
+            os.kill(other, host)
+            found = True
+    if posix:       # without it, the caller itself is left out
+        task.post_signal(number)
+    elif not found:
+        raise Errno(ESRCH)
 
 
 @table.syscall(328, "__pthread_kill", UINT, SIGNAL, support=FULL)

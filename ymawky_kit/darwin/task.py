@@ -23,6 +23,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ class Files:
 
     def __init__(self) -> None:
         #: Descriptors from here on belong to the emulator: EBADF to the guest.
-        self.ceiling = 10240
+        self.ceiling = 10240 if sys.platform != "darwin" else 10240 - 64
         #: Host descriptors below the ceiling that were open before the guest began
         #: (only when the guest runs inside another Python process).
         self.hidden: frozenset[int] = frozenset()
@@ -133,7 +134,9 @@ class Files:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft <= self.ceiling:
             # The soft limit is the guest's; lift it for a moment.
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            room = self.ceiling + 64
+            room = room if hard < 0 else min(hard, room)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (room, hard))
         try:
             return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self.ceiling)
         finally:

@@ -172,6 +172,7 @@ class Cpu:
         self.failure: BaseException | None = None
         self._event: Stop | None = None
         self._back_to: int | None = None
+        self._asked = False     # somebody called `stop`
         self._hooks: list[Any] = []
         self._open()
 
@@ -390,6 +391,7 @@ class Cpu:
         Raises what a system call left in `failure`.
         """
         self._event = None
+        self._asked = False
         self.failure = None
         pc = self.get_pc()
         status = self._start(
@@ -405,9 +407,9 @@ class Cpu:
         if event is None:
             if status == uc.OK:
                 words = self.words
-                if not words[native.ATTENTION] and self._at_limit():
-                    return Stop(Reason.LIMIT)
-                return Stop(Reason.STOPPED)
+                asked = self._asked or words[native.ATTENTION] or count
+                limited = words[native.LIMIT] != native.NO_LIMIT and not asked
+                return Stop(Reason.LIMIT if limited else Reason.STOPPED)
             event = Stop(
                 Reason.ILLEGAL if status == uc.ERR_INSN_INVALID else Reason.ALIGNMENT,
                 self.get_pc(),
@@ -425,10 +427,6 @@ class Cpu:
             words[native.COUNT] = count + (stop.reason in (Reason.STOPPED, Reason.LIMIT))
         return stop
 
-    def _at_limit(self) -> bool:
-        words = self.words
-        return words[native.LIMIT] != native.NO_LIMIT
-
     def _uncount(self) -> None:
         """A fault ends a block early: take the instructions behind it off the count."""
         words = self.words
@@ -439,6 +437,7 @@ class Cpu:
 
     def stop(self) -> None:
         """Make `run` come back at the next block."""
+        self._asked = True
         self._stop(self._engine)
 
     # --- pages (memory.Pages) ---------------------------------------------------------------

@@ -45,7 +45,7 @@ class SyscallEvent:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        import json     # slow to load, and most processes are not traced
+        import json  # slow to load, and most processes are not traced
 
         fields: dict[str, Any] = asdict(self)
         fields["data"] = self.data.hex()

@@ -165,8 +165,11 @@ class Process:
         return self._status
 
     def send_signal(self, number: int) -> None:
-        """Send a host signal to the program, if it still runs."""
-        if self._popen.poll() is None:
+        """Send a host signal to the program, if it still runs; SIGKILL to all it started too."""
+        if number == signal.SIGKILL:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        elif self._popen.poll() is None:
             self._popen.send_signal(number)
 
     def stop(self, timeout: float = 5.0) -> ExitStatus:
