@@ -17,8 +17,8 @@ from ymawky_kit.asm.expression import Cursor, Number, Value, read, unexpected
 from ymawky_kit.asm.lexer import Mistake, SourceLine, Token, string_bytes, tokenize
 from ymawky_kit.asm.macro import Argument, Macro, parse_header
 from ymawky_kit.asm.suggest import did_you_mean
-from ymawky_kit.asm.symbols import Entry, evaluate_here
-from ymawky_kit.source import KitError, Source
+from ymawky_kit.asm.symbols import evaluate_here
+from ymawky_kit.source import KitError, Note, Source
 
 if TYPE_CHECKING:
     from ymawky_kit.asm.assembler import Assembly, Statement
@@ -566,8 +566,6 @@ def _macro(assembly: Assembly, statement: Statement) -> None:
     name, parameters, start, end = parse_header(statement.line, statement.rest)
     known = assembly.macros.get(name)
     if known is not None:
-        from ymawky_kit.source import Note
-
         raise Mistake(
             f"macro '{name}' is defined twice", start, end, "write .purgem before to replace it",
             (Note("it is defined here first", known.span),),
@@ -659,9 +657,8 @@ def _irp(assembly: Assembly, statement: Statement) -> None:
     line = statement.line
     texts: list[Token] = []
     if statement.name.lower() == ".irp":
-        texts = [] if cursor.kind == "end" else [
-            w for w in _split_words(line, cursor.token.start, statement.end)
-        ]
+        if cursor.kind != "end":
+            texts = _split_words(line, cursor.token.start, statement.end)
     else:
         start = cursor.token.start
         texts = [
@@ -710,13 +707,13 @@ def _include(assembly: Assembly, statement: Statement) -> None:
             else None,
         )
     try:
-        source = _read_source(path, name)
+        lines = _read_lines(assembly, path, name)
     except KitError as error:
         raise Mistake(error.diagnostics[0].message, token.start, token.end) from None
     from ymawky_kit.asm.assembler import Feed
 
     assembly.push(
-        Feed(assembly.source_lines(source), len(assembly.conditions), file=path), statement
+        Feed(iter(lines), len(assembly.conditions), file=path), statement
     )
 
 
@@ -733,8 +730,8 @@ def _find(assembly: Assembly, name: str) -> Path | None:
     return None
 
 
-def _read_source(path: Path, name: str) -> Source:
-    """The text of a file; the same object as long as the file does not change."""
+def _read_lines(assembly: Assembly, path: Path, name: str) -> Sequence[SourceLine]:
+    """The lines of a file; the same objects as long as the file does not change."""
     try:
         status = path.stat()
     except OSError as error:
@@ -742,13 +739,17 @@ def _read_source(path: Path, name: str) -> Source:
     if status.st_size > _FILE_MAX:
         raise KitError.of(f"{name} is larger than {_FILE_MAX >> 20} MiB")
     key = (status.st_mtime_ns, status.st_size)
-    known = _sources.get(path)
+    known = _files.get(path)
     if known is None or known[0] != key:
-        known = _sources[path] = key, Source.read(path, name)
+        seen = len(assembly.diagnostics)
+        lines = tuple(assembly.source_lines(Source.read(path, name)))
+        if len(assembly.diagnostics) > seen:
+            return lines    # to be complained about in every module
+        known = _files[path] = key, lines
     return known[1]
 
 
-_sources: Final[dict[Path, tuple[tuple[int, int], Source]]] = {}
+_files: Final[dict[Path, tuple[tuple[int, int], tuple[SourceLine, ...]]]] = {}
 
 
 def _no_such_file(assembly: Assembly, name: str, token: Token) -> NoReturn:

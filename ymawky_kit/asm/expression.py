@@ -7,7 +7,7 @@ wrap around; a comparison that holds gives -1; `>>` fills with zeros.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -76,7 +76,7 @@ class Cursor:
 
     __slots__ = ("_tokens", "position")
 
-    def __init__(self, tokens: list[Token], position: int = 0) -> None:
+    def __init__(self, tokens: Sequence[Token], position: int = 0) -> None:
         self._tokens = tokens
         self.position = position
 
@@ -258,7 +258,7 @@ class Value:
         return self.place is None
 
 
-class Unknown(Exception):  # noqa: N818 - not an error: the value may be known later
+class Unknown(Exception):  # no error by itself: the value may be known later
     """The expression computes with a symbol that is not defined yet."""
 
     def __init__(self, name: str, start: int, end: int) -> None:

@@ -213,7 +213,8 @@ def _wrong_operands(
     if closeness == 2:
         allowed = "; or ".join(wanted)
         message = f"{best[0].found} is not possible for {name}"
-        return Mistake(message, start, end, f"allowed are {allowed}" + (f"; {hint}" if hint else ""))
+        hint = f"allowed are {allowed}" + (f"; {hint}" if hint else "")
+        return Mistake(message, start, end, hint)
     found = best[0].found
     message = f"{name} must be {_either(wanted)}" + (f", not {found}" if found else "")
     return Mistake(message, start, end, hint)

@@ -353,8 +353,8 @@ class LogicalKind(NumberKind):
     def examples(self, place: int) -> Sequence[str]:
         ones = (1 << self.bits) - 1
         return (
-            "#255", "#1", f"#{1 << (self.bits - 1)}", f"#{ones ^ 1}", f"#{0x55555555_55555555 & ones}",
-            "#-2", "#0xf0", f"#{ones >> 1}",
+            "#255", "#1", f"#{1 << (self.bits - 1)}", f"#{ones ^ 1}",
+            f"#{0x55555555_55555555 & ones}", "#-2", "#0xf0", f"#{ones >> 1}",
         )
 
     def counterexamples(self) -> Sequence[str]:
@@ -398,7 +398,8 @@ class WideKind(NumberKind):
         ones = (1 << self.bits) - 1
         return (
             "#42", "#0", "#65535", "#65536", "#-1", "#-65536", f"#{ones}", "#0xffff0000",
-            f"#{0x55555555_55555555 & ones}", f"#{1 << (self.bits - 1)}", f"#-{1 << (self.bits - 1)}",
+            f"#{0x55555555_55555555 & ones}",
+            f"#{1 << (self.bits - 1)}", f"#-{1 << (self.bits - 1)}",
         )
 
     def counterexamples(self) -> Sequence[str]:
@@ -726,8 +727,8 @@ class PageKind(Kind):
             if value.place is not None:
                 name = value.place.name
                 return Miss(
-                    1, self.wanted, operand.start, operand.end, f"'{operand_text(operand, context)}'",
-                    f"write {name}@PAGE",
+                    1, self.wanted, operand.start, operand.end,
+                    f"'{operand_text(operand, context)}'", f"write {name}@PAGE",
                 )
         return Miss(0, self.wanted, operand.start, operand.end, describe(operand, context))
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ymawky_kit.source import Note, Source, Span
 
 
-class Mistake(Exception):  # noqa: N818 - it is the reader's mistake, not an error of ours
+class Mistake(Exception):  # the reader's, not an error of ours
     """Something wrong between two columns of the line at hand.
 
     The assembler adds the line and makes a diagnostic of it.  `end` may equal
@@ -234,7 +235,8 @@ _TOKEN: Final = re.compile(
 )
 
 
-def tokenize(text: str, start: int = 0) -> list[Token]:
+@lru_cache(maxsize=1 << 15)     # the same includes are read for every module
+def tokenize(text: str, start: int = 0) -> tuple[Token, ...]:
     """The tokens of a line from a column on, the last one being `end`.
 
     Comments and blanks fall away.  Raises :class:`Mistake` for a character
@@ -251,13 +253,13 @@ def tokenize(text: str, start: int = 0) -> list[Token]:
             append(Token(punctuation, punctuation, match.start()))
         elif kind == "comment":
             append(Token("end", "", match.start()))
-            return tokens
+            return tuple(tokens)
         elif kind == "bad":
             raise _bad_character(text, match.start())
         else:
             append(Token(kind or "", match.group(), match.start()))
     append(Token("end", "", len(text)))
-    return tokens
+    return tuple(tokens)
 
 
 def _bad_character(text: str, start: int) -> Mistake:

@@ -8,13 +8,13 @@ their characters was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ymawky_kit.asm.lexer import Expansion, Mistake, Piece, SourceLine, Token, tokenize
 from ymawky_kit.asm.suggest import did_you_mean
-from ymawky_kit.source import Note, Source, Span
+from ymawky_kit.source import Note, Span
 
 
 class Argument(NamedTuple):
@@ -188,8 +188,33 @@ def _without_quotes(line: SourceLine, tokens: Sequence[Token]) -> Argument:
 
 # --- expansion -------------------------------------------------------------
 
-#: In a body: a parameter, `\()` that separates it from what follows, the counter `\@`.
-_PLACE: Final = re.compile(r"\\(?:(?P<name>[A-Za-z_$][\w$]*)|(?P<glue>\(\))|(?P<count>@))", re.ASCII)
+#: In a body: a parameter, `\()` that parts it from what follows, the counter `\@`.
+_PLACE: Final = re.compile(
+    r"\\(?:(?P<name>[A-Za-z_$][\w$]*)|(?P<glue>\(\))|(?P<count>@))", re.ASCII
+)
+
+
+class _Builder:
+    """A line that grows piece by piece."""
+
+    __slots__ = ("_pieces", "_texts", "length")
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._pieces: list[Piece] = []
+        self.length = 0
+
+    def add(self, text: str, pieces: Iterable[Piece], origin: int = 0) -> None:
+        """Add text whose pieces count their columns from `origin`."""
+        shift = self.length - origin
+        self._pieces += (p._replace(start=p.start + shift, end=p.end + shift) for p in pieces)
+        self._texts.append(text)
+        self.length += len(text)
+
+    def line(self, body: SourceLine, expansion: Expansion) -> SourceLine:
+        return SourceLine(
+            "".join(self._texts), body.source, body.offset, tuple(self._pieces), expansion
+        )
 
 
 def expand(
@@ -205,50 +230,31 @@ def expand(
     one can have it.  Raises :class:`Mistake` (columns of no line; the use is
     to blame) when the text grows beyond `length_max` characters.
     """
-    counter = Argument(str(count), ())
     lines: list[SourceLine] = []
     total = 0
     for line in body:
-        text: list[str] = []
-        pieces: list[Piece] = []
-        length = 0
-
-        def take(argument: Argument | SourceLine, start: int, end: int) -> None:
-            nonlocal length
-            chosen = argument.slice(start, end) if isinstance(argument, SourceLine) else (
-                argument.pieces
-            )
-            for piece in chosen:
-                pieces.append(  # noqa: B023 - used within this turn of the loop only
-                    piece._replace(
-                        start=length + piece.start - start,  # noqa: B023
-                        end=length + piece.end - start,  # noqa: B023
-                    )
-                )
-            text.append(argument.text[start:end])  # noqa: B023
-            length += end - start
-
+        built = _Builder()
         position = 0
         if "\\" in line.text:
             for match in _PLACE.finditer(line.text):
-                argument = (
-                    arguments.get(match.group("name")) if match.group("name")
-                    else counter if match.group("count")
-                    else Argument("", ())
-                )
-                if argument is None:
-                    continue
-                take(line, position, match.start())
-                take(argument, 0, len(argument.text))
+                argument = _NOTHING
+                if match["name"]:
+                    found = arguments.get(match["name"])
+                    if found is None:
+                        continue
+                    argument = found
+                elif match["count"]:
+                    argument = Argument(str(count), ())
+                before = line.slice(position, match.start())
+                built.add(line.text[position:match.start()], before, position)
+                built.add(argument.text, argument.pieces)
                 position = match.end()
-        take(line, position, len(line.text))
-        total += length + 1
+        built.add(line.text[position:], line.slice(position, len(line.text)), position)
+        total += built.length + 1
         if total > length_max:
             raise Mistake("this expands to too much text", 0, 1)
-        source, offset = _home(line)
-        lines.append(SourceLine("".join(text), source, offset, tuple(pieces), expansion))
+        lines.append(built.line(line, expansion))
     return lines
 
 
-def _home(line: SourceLine) -> tuple[Source, int]:
-    return line.source, line.offset
+_NOTHING: Final = Argument("", ())

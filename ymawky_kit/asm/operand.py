@@ -8,7 +8,9 @@ again for an encoder, so no other text reaches one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ymawky_kit.asm import expression
@@ -171,7 +173,7 @@ def read(text: str, mnemonic_length: int, mnemonic: str) -> Instruction:
 
 
 class _Reader:
-    def __init__(self, text: str, mnemonic: str, tokens: list[Token]) -> None:
+    def __init__(self, text: str, mnemonic: str, tokens: Sequence[Token]) -> None:
         self._text = text
         self._mnemonic = mnemonic
         self._cursor = Cursor(tokens)
@@ -361,7 +363,7 @@ class _Reader:
             raise Mistake("this '{' is never closed", brace.start, brace.end)
         if len(registers) > 4 or len({r.arrangement for r in registers}) > 1 or any(
             (b.number - a.number) % 32 != 1
-            for a, b in zip(registers, registers[1:], strict=False)
+            for a, b in pairwise(registers)
         ):
             raise Mistake(
                 "a list holds one to four registers of one shape that follow each other",
