@@ -29,7 +29,10 @@ CALLS = 2500
 SEEDS = 6
 #: The child tells through this descriptor what went wrong; the guest cannot see it.
 REPORT = 250
-MODULES = {"descriptor", "file", "directory", "attributes", "memory_map", "clock", "sysinfo"}
+MODULES = {
+    "transfer", "descriptor", "control", "lock", "opening", "status", "file", "directory",
+    "attributes", "memory_map", "clock", "sysinfo",
+}
 #: These would change the process that runs the test, or wait for a partner.
 LEFT_OUT = {"setuid", "setgid", "chroot", "setpriority", "mkfifo", "chdir", "fchdir"}
 

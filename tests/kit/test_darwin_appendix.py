@@ -20,7 +20,12 @@ HERE = Path(__file__).parent
 
 #: Row module -> the test file that must call each of its rows by name.
 TESTED_IN = {
+    "transfer": "test_darwin_descriptor.py",
     "descriptor": "test_darwin_descriptor.py",
+    "control": "test_darwin_descriptor.py",
+    "lock": "test_darwin_descriptor.py",
+    "opening": "test_darwin_file.py",
+    "status": "test_darwin_file.py",
     "file": "test_darwin_file.py",
     "directory": "test_darwin_directory.py",
     "attributes": "test_darwin_directory.py",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.guest import BASE, NOWHERE, Guest, without
 
-from ymawky_kit.darwin import abi, file
+from ymawky_kit.darwin import abi, opening
 from ymawky_kit.darwin.structs import STAT, STAT64, STATFS64
 
 AT = abi.AT_FDCWD
@@ -689,4 +689,4 @@ def test_statfs_describes_the_file_system(
 
 
 def test_a_plan_of_open_flags_is_made_once() -> None:
-    assert file._plan(abi.O_RDWR) is file._plan(abi.O_RDWR)
+    assert opening._plan(abi.O_RDWR) is opening._plan(abi.O_RDWR)

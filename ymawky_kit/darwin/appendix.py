@@ -15,8 +15,8 @@ from ymawky_kit.darwin.table import Kind, OnSignal, Row, Support, table
 _CHAPTERS: Final = (
     ("Processes", ("process",)),
     ("Signals and timers", ("signal",)),
-    ("Descriptors", ("descriptor",)),
-    ("Files and names", ("file",)),
+    ("Descriptors", ("transfer", "descriptor", "control", "lock")),
+    ("Files and names", ("opening", "status", "file")),
     ("Directories and attributes", ("directory", "attributes")),
     ("Memory", ("memory_map",)),
     ("Sockets", ("socket", "sockopt", "message", "sendfile")),

@@ -19,8 +19,7 @@ from typing import Final
 from ymawky_kit.darwin import abi, host
 from ymawky_kit.darwin.directory import Reader
 from ymawky_kit.darwin.errno import EBADF, EINVAL, ENOTDIR, ERANGE, Errno
-from ymawky_kit.darwin.file import place
-from ymawky_kit.darwin.path import translated
+from ymawky_kit.darwin.path import place, translated
 from ymawky_kit.darwin.structs import ATTRIBUTE_SET, ATTRLIST
 from ymawky_kit.darwin.table import (
     ADDRESS,

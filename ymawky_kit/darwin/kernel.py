@@ -37,7 +37,8 @@ from ymawky_kit.emu.symbol import SymbolTable
 
 #: Modules that hold rows, imported once.
 ROW_MODULES: Final = (
-    "process", "signal", "descriptor", "file", "directory", "attributes", "memory_map",
+    "process", "signal", "transfer", "descriptor", "control", "lock", "opening", "status",
+    "file", "directory", "attributes", "memory_map",
     "clock", "sysinfo", "socket", "sockopt", "message", "poll", "select", "kqueue", "sendfile",
 )
 

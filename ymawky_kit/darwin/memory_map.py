@@ -16,7 +16,6 @@ from typing import Final
 
 from ymawky_kit.darwin import abi, host
 from ymawky_kit.darwin.abi import PAGE_MASK, PAGE_SIZE
-from ymawky_kit.darwin.descriptor import is_vnode
 from ymawky_kit.darwin.errno import (
     EACCES,
     EINVAL,
@@ -43,6 +42,7 @@ from ymawky_kit.darwin.table import (
     table,
 )
 from ymawky_kit.darwin.task import Task
+from ymawky_kit.darwin.vnode import is_vnode
 from ymawky_kit.emu.memory import BASE, Region, round_up
 
 _TOP: Final = 1 << 64

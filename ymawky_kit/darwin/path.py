@@ -14,9 +14,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from ymawky_kit.darwin import abi, host
-from ymawky_kit.darwin.errno import EACCES, ELOOP, Errno, from_host
+from ymawky_kit.darwin.errno import EACCES, EINVAL, ELOOP, Errno, from_host
 
 
 def directory(fd: int) -> int:
@@ -101,7 +102,7 @@ def _walk(
                 if links >= abi.MAXSYMLINKS:
                     raise Errno(ELOOP)
                 links += 1
-                target = os.readlink(part.rstrip(b"/"), dir_fd=_dir_fd(here))
+                target = os.readlink(part.rstrip(b"/"), dir_fd=optional(here))
                 if target.startswith(b"/"):
                     if beneath:
                         raise Errno(EACCES)
@@ -139,12 +140,41 @@ def _enter(folder: int, name: bytes) -> int:
 def _is_link(folder: int, name: bytes) -> bool:
     bare = name.rstrip(b"/")
     try:
-        found = os.stat(bare, dir_fd=_dir_fd(folder), follow_symlinks=False)
+        found = os.stat(bare, dir_fd=optional(folder), follow_symlinks=False)
     except OSError:
         return False            # the call itself will say what is wrong
     return stat.S_ISLNK(found.st_mode)
 
 
-def _dir_fd(folder: int) -> int | None:
-    return None if folder == host.AT_FDCWD else folder
+#: Flags of an *at call that act on a link itself.
+NOFOLLOW: Final = abi.AT_SYMLINK_NOFOLLOW | abi.AT_SYMLINK_NOFOLLOW_ANY
 
+
+def check_flags(flags: int, known: int) -> None:
+    """Raise Errno(EINVAL) for a flag the call does not know."""
+    if flags & ~known:
+        raise Errno(EINVAL)
+
+
+@contextmanager
+def place(fd: int, path: bytes, *, no_symlinks: bool) -> Iterator[tuple[int, bytes]]:
+    """The host's directory and the name to give it; raises Errno, also for OSError inside."""
+    if no_symlinks:
+        with without_links(directory(fd), path) as found:
+            yield found
+    else:
+        with translated():
+            yield directory(fd), path
+
+
+def kind_of(start: int, path: bytes, *, follow: bool) -> int:
+    """The S_IFMT part of a file's mode; 0 when there is none."""
+    try:
+        return host.status(start, path, follow=follow).mode & abi.S_IFMT
+    except OSError:
+        return 0
+
+
+def optional(start: int) -> int | None:
+    """A host's directory as the `dir_fd` of :mod:`os`."""
+    return None if start == host.AT_FDCWD else start
