@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.programs import boot
 
 from ymawky_kit.darwin.kernel import load_rows
 from ymawky_kit.darwin.table import EINTR_ALWAYS, RESTART, OnSignal, Row, Support, table
+from ymawky_kit.darwin.trace import TraceSink
 
 load_rows()
 
@@ -51,3 +53,65 @@ def test_a_row_is_tested_and_says_what_is_missing(row: Row) -> None:
     assert f'guest("{row.name}"' in tests or f'guest.fails("{row.name}"' in tests
     assert row.summary
     assert (row.support is Support.FULL) == (row.note == "")
+
+
+def test_traces_show_addresses_options_and_events() -> None:
+    listing = """
+    mov     x0, #2
+    mov     x1, #1
+    mov     x2, #0
+    call    97
+    mov     x28, x0
+    mov     x1, #0xffff
+    mov     x2, #4
+    addr    x3, one
+    mov     x4, #4
+    call    105
+    mov     x0, x28
+    mov     x1, #6
+    mov     x2, #1
+    addr    x3, one
+    mov     x4, #4
+    call    105
+    mov     x0, x28
+    addr    x1, name
+    mov     x2, #16
+    call    104
+    addr    x0, pollfd
+    mov     x1, #1
+    mov     x2, #0
+    call    230
+    call    362
+    addr    x1, change
+    mov     x2, #1
+    mov     x3, #0
+    mov     x4, #0
+    mov     x5, #0
+    call    363
+    mov     x1, #16
+    mov     x0, x28
+    mov     x2, #16
+    call    104
+    exit    #0
+.data
+.p2align 3
+change: .quad   1
+        .short  -10, 0x21
+        .long   0
+        .quad   0, 0
+name:   .byte 16, 2, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0
+pollfd: .long -1
+        .short 5, 0
+one:    .long 1
+"""
+    with boot(listing, trace=TraceSink()) as machine:
+        machine.run()
+        shown = [(event.name, event.arguments[1:]) for event in machine.kernel.events()]
+        (polled,) = [e.arguments[0] for e in machine.kernel.events() if e.name == "poll"]
+    assert ("socket", ("SOCK_STREAM", "IPPROTO_IP")) == shown[0]
+    assert ("SOL_SOCKET", "SO_REUSEADDR") == shown[1][1][:2]
+    assert ("IPPROTO_TCP", "TCP_NODELAY") == shown[2][1][:2]
+    assert ("127.0.0.1:0", "16") == shown[3][1]
+    assert ("[{-1, POLLIN|POLLOUT}]", ("1", "0")) == (polled, shown[4][1])
+    assert "[{1, EVFILT_USER, EV_ADD|EV_CLEAR}]" == shown[6][1][0]
+    assert "0x10" == shown[7][1][0]         # nothing there: the pointer itself

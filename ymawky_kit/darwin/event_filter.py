@@ -92,19 +92,13 @@ class _Process(Filter):
         queue.give(note, note.count, found)
 
 
-def _bell() -> int:
-    return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-
 class _Signal(Filter):
     """EVFILT_SIGNAL: every posting counts, also of ignored and blocked signals."""
 
     def attach(self, queue: Queue, note: Note) -> None:
         note.flags |= abi.EV_CLEAR
         note.data = 0
-        if queue.bell < 0:
-            queue.bell = own(queue.task, _bell)
-            queue.readers_host.set(queue.bell)
+        queue.hang_bell()
         queue.task.signals.watch(note.ident, note, lambda: queue.ring(note))
 
     def touch(self, queue: Queue, note: Note, fflags: int, data: int) -> None:

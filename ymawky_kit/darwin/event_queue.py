@@ -25,7 +25,7 @@ from ymawky_kit.darwin.host_socket import POLLERR, POLLHUP, READ_END
 from ymawky_kit.darwin.knote import FILTERS, Event, Key, Note
 from ymawky_kit.darwin.poll import idle
 from ymawky_kit.darwin.task import Task
-from ymawky_kit.darwin.watcher import Watcher, create, lifted, own
+from ymawky_kit.darwin.watcher import Watcher, create, lifted, own, roomy
 
 #: The most events one host call is asked for.
 _BATCH: Final = 512
@@ -55,7 +55,8 @@ class Queue:
         self.files: dict[Key, Note] = {}        # regular files
         self.active: deque[Note] = deque()
         self.heap: list[tuple[int, int, Note]] = []
-        self.bell = -1                          # eventfd rung by signal notes
+        #: A pipe that signal notes write to, so that a sleeping kevent wakes.
+        self.bell: tuple[int, int] | None = None
         self._serials = count()
 
     # --- registering ----------------------------------------------------------------------
@@ -145,9 +146,10 @@ class Queue:
         self.readers_host.close()
         if self.writers_host is not None:
             self.writers_host.close()
-        if self.bell >= 0:
-            os.close(self.bell)
-            self.bell = -1
+        if self.bell is not None:
+            os.close(self.bell[0])
+            os.close(self.bell[1])
+            self.bell = None
 
     # --- descriptors in the host's queues ---------------------------------------------------
 
@@ -203,13 +205,25 @@ class Queue:
             note.active = True
             self.active.append(note)
 
+    def hang_bell(self) -> None:
+        """Make the pipe that `ring` writes to, once."""
+        if self.bell is not None:
+            return
+        with roomy(self.task):
+            ends = os.pipe()
+            claim = self.task.files.claim
+            self.bell = (claim(ends[0]), claim(ends[1]))
+        os.set_blocking(self.bell[0], False)
+        os.set_blocking(self.bell[1], False)
+        self.readers_host.set(self.bell[0])
+
     def ring(self, note: Note) -> None:
         """From signal delivery: count one, and wake a sleeping kevent."""
         note.count += 1
         self.activate(note)
-        if self.bell >= 0:
-            with suppress(BlockingIOError):
-                os.eventfd_write(self.bell, 1)
+        if self.bell is not None:
+            with suppress(BlockingIOError):     # full: it rings already
+                os.write(self.bell[1], b"!")
 
     def arm(self, note: Note) -> None:
         """Put a timer's next deadline on the heap; an older entry becomes void."""
@@ -251,8 +265,8 @@ class Queue:
                     self._read_event(note, events, found)
                 elif self.writers_host is not None and fd == self.writers_host.fileno:
                     self._collect_writers(found, room)
-                elif fd == self.bell:
-                    os.eventfd_read(fd)
+                elif self.bell is not None and fd == self.bell[0]:
+                    os.read(fd, _BATCH)
                 else:
                     child = self.children.get(fd)
                     if child is not None:

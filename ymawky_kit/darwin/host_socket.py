@@ -63,7 +63,6 @@ sendto = _function(
 )
 if LINUX:
     accept4 = _function("accept4", _fd, _pointer, _pointer, _int)
-    epoll_control = _function("epoll_ctl", _fd, _int, _fd, _pointer)
     transfer = _function("sendfile", _fd, _fd, _pointer, _size, result=ctypes.c_ssize_t)
 get_errno = ctypes.get_errno
 

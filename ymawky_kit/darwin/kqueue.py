@@ -26,6 +26,7 @@ from ymawky_kit.darwin.event_filter import install
 from ymawky_kit.darwin.event_queue import Queue
 from ymawky_kit.darwin.host_socket import POLLIN
 from ymawky_kit.darwin.knote import Event
+from ymawky_kit.darwin.socket_text import CHANGES, CHANGES64
 from ymawky_kit.darwin.table import ADDRESS, FD, FULL, INT, PARTIAL, UINT, table
 from ymawky_kit.darwin.task import Description, Task
 from ymawky_kit.darwin.watcher import create
@@ -95,7 +96,7 @@ _NOTE: Final = (
 )
 
 
-@table.syscall(363, "kevent", FD, ADDRESS, INT, ADDRESS, INT, ADDRESS, support=PARTIAL, note=_NOTE)
+@table.syscall(363, "kevent", FD, CHANGES, INT, ADDRESS, INT, ADDRESS, support=PARTIAL, note=_NOTE)
 def kevent(
     task: Task, fd: int, changes: int, change_count: int, events: int, room: int, timeout: int
 ) -> int:
@@ -103,7 +104,7 @@ def kevent(
     return _kevent(task, fd, changes, change_count, events, room, timeout, 0, _KEVENT)
 
 
-@table.syscall(369, "kevent64", FD, ADDRESS, INT, ADDRESS, INT, UINT, ADDRESS, support=PARTIAL,
+@table.syscall(369, "kevent64", FD, CHANGES64, INT, ADDRESS, INT, UINT, ADDRESS, support=PARTIAL,
                note=_NOTE)
 def kevent64(
     task: Task, fd: int, changes: int, change_count: int, events: int, room: int, flags: int,

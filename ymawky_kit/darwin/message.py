@@ -17,6 +17,7 @@ from ymawky_kit.darwin import abi, endpoint, host_socket, limits, sockaddr
 from ymawky_kit.darwin.endpoint import Buffers, Socket
 from ymawky_kit.darwin.errno import EAGAIN, EBADF, EINVAL, EISCONN, EMFILE, EMSGSIZE, Errno
 from ymawky_kit.darwin.host_socket import LINUX, MSG_DONTWAIT, MSG_NOSIGNAL, POLLIN, POLLOUT
+from ymawky_kit.darwin.socket_text import SOCKADDR
 from ymawky_kit.darwin.table import (
     ADDRESS,
     FD,
@@ -43,8 +44,8 @@ _UDP_SEND: Final = 9216
 _MOST_RIGHTS: Final = 253       # of one host message
 
 
-@table.syscall(133, "sendto", FD, INPUT, SIZE, _FLAGS, ADDRESS, UINT, support=FULL, nocancel=413,
-               on_signal=RESTART)
+@table.syscall(133, "sendto", FD, INPUT, SIZE, _FLAGS, SOCKADDR(5), UINT, support=FULL,
+               nocancel=413, on_signal=RESTART)
 def sendto(
     task: Task, fd: int, address: int, size: int, flags: int, to: int, to_size: int
 ) -> int:

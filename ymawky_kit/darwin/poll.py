@@ -31,7 +31,8 @@ from ymawky_kit.darwin.host_socket import (
     POLLRDHUP,
     READ_END,
 )
-from ymawky_kit.darwin.table import ADDRESS, INT, PARTIAL, UINT, table
+from ymawky_kit.darwin.socket_text import POLLFDS
+from ymawky_kit.darwin.table import INT, PARTIAL, UINT, table
 from ymawky_kit.darwin.task import Task
 
 _POLLFD: Final = struct.Struct("<ihh")
@@ -133,7 +134,7 @@ def _wait_time(milliseconds: int) -> float | None:
     return None if milliseconds == -1 else (milliseconds & 0xFFFFFFFF) / 1000
 
 
-@table.syscall(230, "poll", ADDRESS, UINT, INT, support=PARTIAL, nocancel=417,
+@table.syscall(230, "poll", POLLFDS, UINT, INT, support=PARTIAL, nocancel=417,
                note="POLLEXTEND, POLLATTRIB, POLLNLINK and POLLWRITE never report; a kqueue "
                     "reports its descriptors' events, not its timers")
 def poll(task: Task, address: int, count: int, milliseconds: int) -> int:

@@ -36,6 +36,7 @@ from ymawky_kit.darwin.errno import (
     Errno,
 )
 from ymawky_kit.darwin.host_socket import LINUX, POLLIN, POLLOUT, check
+from ymawky_kit.darwin.socket_text import SOCKADDR
 from ymawky_kit.darwin.table import ADDRESS, ENUM, FD, FULL, INT, PARTIAL, RESTART, UINT, table
 from ymawky_kit.darwin.task import Interrupted, Task
 from ymawky_kit.darwin.watcher import roomy
@@ -115,7 +116,7 @@ def socketpair(task: Task, domain: int, kind: int, protocol: int, address: int) 
     return 0
 
 
-@table.syscall(104, "bind", FD, ADDRESS, UINT, support=PARTIAL,
+@table.syscall(104, "bind", FD, SOCKADDR(2), UINT, support=PARTIAL,
                note="address conflicts are the host's: Linux refuses 0.0.0.0:p beside a listening "
                     "127.0.0.1:p, and lets two SO_REUSEADDR sockets bind before either listens")
 def bind(task: Task, fd: int, address: int, size: int) -> int:
@@ -260,7 +261,7 @@ def _drop_connection(task: Task, fd: int, *, wait: bool) -> None:
         os.close(new)
 
 
-@table.syscall(98, "connect", FD, ADDRESS, UINT, support=FULL, nocancel=409)
+@table.syscall(98, "connect", FD, SOCKADDR(2), UINT, support=FULL, nocancel=409)
 def connect(task: Task, fd: int, address: int, size: int) -> int:
     """connect(2): EINPROGRESS, then EALREADY, then EISCONN; a failed TCP socket stays dead."""
     state = endpoint.of(task, fd)

@@ -28,7 +28,8 @@ from ymawky_kit.darwin.errno import (
     Errno,
 )
 from ymawky_kit.darwin.host_socket import LINUX, option, set_int
-from ymawky_kit.darwin.table import ADDRESS, ENUM, FD, INPUT, INT, PARTIAL, UINT, table
+from ymawky_kit.darwin.socket_text import OPTION
+from ymawky_kit.darwin.table import ADDRESS, ENUM, FD, INPUT, PARTIAL, UINT, table
 from ymawky_kit.darwin.task import Task
 
 _INT: Final = struct.Struct("<i")
@@ -136,7 +137,7 @@ _SMALLEST_SEGMENT: Final = 216 - 40
 # --- setsockopt -------------------------------------------------------------------------
 
 
-@table.syscall(105, "setsockopt", FD, ENUM("level"), INT, INPUT, UINT, support=PARTIAL,
+@table.syscall(105, "setsockopt", FD, ENUM("level"), OPTION, INPUT, UINT, support=PARTIAL,
                note="the options of the appendix; SO_NKE and other private ones are ENOPROTOOPT, "
                     "TCP_CONNECTIONTIMEOUT counts for connects that wait")
 def setsockopt(task: Task, fd: int, level: int, name: int, address: int, size: int) -> int:
@@ -297,7 +298,7 @@ def _segment(fd: int, state: Socket) -> int:
 # --- getsockopt -------------------------------------------------------------------------
 
 
-@table.syscall(118, "getsockopt", FD, ENUM("level"), INT, ADDRESS, ADDRESS, support=PARTIAL,
+@table.syscall(118, "getsockopt", FD, ENUM("level"), OPTION, ADDRESS, ADDRESS, support=PARTIAL,
                note="as setsockopt; TCP_CONNECTION_INFO and TCP_INFO are ENOPROTOOPT")
 def getsockopt(task: Task, fd: int, level: int, name: int, address: int, length_at: int) -> int:
     """getsockopt(2): flags read back as their bit, buffer sizes as they were set."""
