@@ -366,3 +366,45 @@ def test_a_shower_of_signals_ends_with_the_program_awake(start, name: str) -> No
     assert b"h" == guest.take(1)
     os.write(guest.input, b"x")
     assert 128 == guest.status()
+
+
+# Four processes wait on one listener; the handler ends the one it runs in.
+_PREFORK = f"""
+    {_INSTALL}
+    {_LISTEN}
+    call    2
+    call    2
+    {_READY}
+Lserve:
+    {_ACCEPT}
+    b.cs    Lserve
+    mov     x27, x0
+    addr    x1, letter_r
+    mov     x2, #1
+    call    4
+    mov     x0, x27
+    call    6
+    b       Lserve
+handler:
+    exit    #7
+"""
+
+
+def test_processes_that_share_a_listener_serve_and_end_together(start) -> None:
+    guest = start(_PREFORK)
+    port = int.from_bytes(guest.take(2), "big")
+    assert b"rrrr" == guest.take(4)
+    for _ in range(100):
+        # All wake for one connection; those that lose must go on waiting for signals.
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            assert b"r" == client.recv(1)
+            assert b"" == client.recv(1)
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(40)]
+    for client in clients:
+        with client:
+            assert b"r" == client.recv(1)
+    os.killpg(guest.process.pid, signal.SIGUSR1)
+    assert 7 == guest.status()
+    ready, _, _ = select.select([guest.output], [], [], 5)
+    assert ready
+    assert b"" == os.read(guest.output, 1)      # every process has let go of it

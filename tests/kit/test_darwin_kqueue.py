@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.darwin_guest import NOWHERE, Guest, later, reset, timespec, wait_until
 
 from ymawky_kit.darwin import abi
@@ -763,6 +765,105 @@ def test_kevent64_has_48_byte_events_and_flags(guest: Guest, kq: Kq) -> None:
     bad = guest.put(EVENT64.pack(9999, READ, ADD, 0, 0, 5, 1, 2))
     assert 1 == guest("kevent64", kq.fd, bad, 1, at, 1, errors_only, 0)
     assert (9999, READ, ADD | ERROR, 0, 9, 5, 1, 2) == EVENT64.unpack(guest.read(at, 48))
+
+
+# --- a model --------------------------------------------------------------------------------
+
+
+class Model:
+    """What XNU's kevent_register and knote_process do with a read note on a socket."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.flags: int | None = None       # None: no note
+        self.disabled = False
+        self.pending = False                # an EV_CLEAR note has something to say
+
+    def change(self, flags: int) -> bool:
+        """False where kevent says ENOENT."""
+        if self.flags is None:
+            if not flags & ADD or flags & DELETE:
+                return False
+            self.flags, self.disabled = flags, bool(flags & DISABLE)
+        elif flags & DELETE:
+            self.flags = None
+            return True
+        elif flags & DISABLE:
+            self.disabled = True
+        elif flags & ENABLE:
+            self.disabled = False
+        self.pending = self.bytes > 0       # touching looks again
+        return True
+
+    def collect(self) -> list[tuple[int, int]]:
+        flags = self.flags
+        if flags is None or self.disabled:
+            return []
+        fires = self.bytes > 0 and (not flags & CLEAR or self.pending)
+        self.pending = False
+        if not fires:
+            return []
+        if flags & ONESHOT:
+            self.flags = None
+        elif flags & DISPATCH:
+            self.disabled = True
+        return [(flags & ~ENABLE, self.bytes)]
+
+
+CHANGES = st.sampled_from([
+    ADD, ADD | CLEAR, ADD | ONESHOT, ADD | DISPATCH, ADD | CLEAR | DISPATCH, ADD | DISABLE,
+    ADD | CLEAR | DISABLE, ENABLE, DISABLE, DELETE,
+])
+STEPS = st.lists(
+    st.one_of(CHANGES, st.sampled_from(["write", "drain", "collect"])), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS)
+def test_any_sequence_of_changes_behaves_as_the_model(steps: list[int | str]) -> None:
+    guest, kq, first, second = _shared()
+    model = Model()
+    try:
+        for step in [*steps, "collect", "collect"]:
+            if step == "write":
+                model.bytes += os.write(second, b"ab")
+                model.pending = True
+            elif step == "drain":
+                if model.bytes:
+                    assert model.bytes == len(os.read(first, 1 << 16))
+                model.bytes = 0
+            elif step == "collect":
+                found = [(event.flags, event.data) for event in kq.events()]
+                assert model.collect() == found
+            else:
+                error = kq.fails(first, READ, int(step))
+                assert ("" if model.change(int(step)) else "ENOENT") == error
+    finally:
+        kq.fails(first, READ, DELETE)
+        if model.bytes:
+            os.read(first, 1 << 16)
+        guest._next = _mark[0]
+
+
+_guests: list[tuple[Guest, Kq, int, int]] = []
+_mark = [0]
+
+
+def _shared() -> tuple[Guest, Kq, int, int]:
+    """One guest for all examples."""
+    if not _guests:
+        guest = Guest()
+        first, second = guest.pair()
+        _guests.append((guest, Kq(guest), first, second))
+        _mark[0] = guest._next
+    return _guests[0]
+
+
+def teardown_module() -> None:
+    for guest, _, _, _ in _guests:
+        guest.finish()
+    _guests.clear()
 
 
 # --- cost -----------------------------------------------------------------------------------
