@@ -35,7 +35,7 @@ class CommandError(Exception):
         self.hint = hint
 
 
-class Ended(Exception):  # noqa: N818 - it is no error
+class Ended(Exception):
     """A command that has said everything and ends with this exit status."""
 
     def __init__(self, status: int) -> None:
