@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import pytest
 from support.linking import error_of
 
 from ymawky_kit import chapters, macho
+from ymawky_kit.asm import ClangEncoder
 from ymawky_kit.paths import asm_root
 from ymawky_kit.source import Source
 
@@ -236,6 +241,28 @@ def test_every_module_belongs_to_a_program() -> None:
     files = {name.replace("platform/darwin/", "platform/") for name in files
              if not name.startswith("platform/linux/")}
     assert set() == files - listed
+
+
+@pytest.mark.parametrize("name", chapters.load())
+def test_both_encoders_give_the_same_bytes(name: str, clang: ClangEncoder) -> None:
+    assert chapters.build(name).data == chapters.build(name, encoder=clang).data
+
+
+@pytest.fixture(scope="module")
+def clang() -> ClangEncoder:
+    return ClangEncoder()
+
+
+def test_another_process_gives_the_same_bytes() -> None:
+    """Sets and dictionaries of text are ordered otherwise there."""
+    code = ("import hashlib; from ymawky_kit import chapters;"
+            "print(hashlib.sha256(chapters.build().data).hexdigest())")
+    digests = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                       env={**os.environ, "PYTHONHASHSEED": seed}).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert {hashlib.sha256(chapters.build().data).hexdigest()} == digests
 
 
 def test_building_the_server_again_takes_less_than_a_tenth_of_a_second() -> None:

@@ -239,7 +239,7 @@ class Uuid:
 
 @dataclass(frozen=True, slots=True)
 class BuildVersion:
-    """LC_BUILD_VERSION: for which system, from which version on; x.y.z as 0xXXXXYYZZ."""
+    """LC_BUILD_VERSION: for which system, from which version on; x.y.z in 16, 8 and 8 bits."""
 
     LAYOUT: ClassVar[Struct] = Struct("<IIIIII")
 
