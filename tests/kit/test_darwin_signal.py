@@ -595,3 +595,113 @@ handler:
 def test_guest_memory_checks_reach_the_caller() -> None:
     with boot() as machine, pytest.raises(BadAddress):
         machine.memory.read(0x1000, 1)
+
+
+def test_a_storm_of_signals_loses_no_call_and_no_register(tmp_path: Path) -> None:
+    # A timer of 300 microseconds interrupts a loop of 16,000 calls: every write
+    # is whole or restarted, every register stays, the handlers really ran.
+    text = _SIGACTION.format(number=14) + """
+    call    42
+    mov     x21, x0
+    mov     x22, x1
+    mov     x0, #0
+    addr    x1, timer
+    mov     x2, #0
+    call    83
+    movz    x19, #8000
+    movz    x23, #0x5a5a
+    movi    v9.16b, #3
+Lagain:
+    mov     x0, x22
+    addr    x1, count
+    mov     x2, #1
+    mov     x24, #0x24
+    call    4
+    expect  cc, 2
+    cmp     x0, #1
+    expect  eq, 3
+    mov     x0, x21
+    addr    x1, buffer
+    mov     x2, #1
+    call    3
+    expect  cc, 4
+    cmp     x0, #1
+    expect  eq, 5
+    movz    x9, #0x5a5a
+    cmp     x23, x9
+    expect  eq, 6
+    cmp     x24, #0x24
+    expect  eq, 7
+    umov    w9, v9.b[15]
+    cmp     w9, #3
+    expect  eq, 8
+    subs    x19, x19, #1
+    b.ne    Lagain
+    addr    x1, count
+    ldr     x0, [x1]
+    cmp     x0, #20
+    expect  hi, 9
+    exit    #0
+tramp:
+    addr    x9, count
+    ldr     x10, [x9]
+    add     x10, x10, #1
+    str     x10, [x9]
+    movi    v9.16b, #0
+    mov     x23, #0
+    mov     x24, #0
+    mov     x0, x4
+    mov     x2, x5
+    call    184
+handler:
+""" + _ACTION.format(mask=0, flags=abi.SA_RESTART) + """
+timer: .quad 0
+    .long 300, 0
+    .quad 0
+    .long 300, 0
+count: .quad 0
+.bss
+buffer: .space 8
+"""
+    done = run(tmp_path, text)
+    assert 0 == done.code, done
+
+
+def test_the_stack_ends_where_macos_ends_it(tmp_path: Path) -> None:
+    # Recursion without end: SIGSEGV on the page below 8 MiB less one page.
+    text = "Ldeeper:\n    stp x29, x30, [sp, #-16]!\n    bl Ldeeper\n"
+    done = run(tmp_path, text)
+    assert abi.SIGSEGV == done.signal
+    assert "no memory at 0x16f603ff0 while storing" in done.errors
+
+
+def test_a_handler_may_fork_and_both_return_from_it(tmp_path: Path) -> None:
+    text = handled(
+        30,
+        handler="""
+    mov     x22, x30
+    call    2
+    mov     x23, x1
+    mov     x30, x22
+""",
+        after="""
+    cbnz    x23, Lchild
+    mov     x0, #-1
+    addr    x1, status
+    mov     x2, #0
+    mov     x3, #0
+    call    7
+    addr    x1, status
+    ldr     w0, [x1]
+    lsr     w0, w0, #8
+    exit    x0
+Lchild:
+    exit    #33
+""",
+        data="status: .quad 0\n",
+    )
+    # sigreturn brings back every register, x23 too: leave the answer in memory instead.
+    text = text.replace("    mov     x23, x1\n", "    addr x9, answer\n    str x1, [x9]\n")
+    text = text.replace("    cbnz    x23, Lchild\n",
+                        "    addr x9, answer\n    ldr x9, [x9]\n    cbnz x9, Lchild\n")
+    assert 33 == run(tmp_path, text + "answer: .quad 0\n").code
