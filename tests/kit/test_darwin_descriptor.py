@@ -290,16 +290,19 @@ def test_without_the_hosts_nowait_transfers_the_results_are_the_same(
     caught: Guest, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "CAN_TRY", False)
-    reader, writer = caught.pipe()
-    timer = threading.Timer(0.03, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
-    assert "EINTR" == caught.error("read", reader, BASE, 1)
-    timer.join()
-    caught.task.signals.collect()
-    caught.task.signals._pending = 0
-    assert 3 == caught.ok("write", writer, caught.put(b"abc"), 3)
-    assert 3 == caught.ok("read", reader, BASE, 10)
-    assert 10 == caught.ok("read", caught.open(data), BASE, 16)
+    test_a_signal_ends_a_read_that_sleeps(caught)
+    forget_signals(caught)
+    test_a_read_that_sleeps_wakes_for_data(caught)
+    test_a_write_that_sleeps_writes_everything(caught)
+    test_a_signal_in_the_middle_of_a_write_leaves_the_count(caught)
+    forget_signals(caught)
+    test_a_nonblocking_pipe_is_eagain_with_handlers_too(caught)
+    test_files_are_read_and_written_with_handlers_too(caught, data)
+
+
+def forget_signals(guest: Guest) -> None:
+    guest.task.signals.collect()
+    guest.task.signals._pending = 0
 
 
 def test_a_file_system_that_cannot_try_is_waited_for(
@@ -640,8 +643,7 @@ def test_a_signal_ends_the_wait_for_a_lock(caught: Guest, data: Path) -> None:
         finally:
             timer.join()
             release(child)
-        caught.task.signals.collect()
-        caught.task.signals._pending = 0
+        forget_signals(caught)
         assert 0 == caught.ok(name, fd, *arguments)
 
 

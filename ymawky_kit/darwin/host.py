@@ -418,6 +418,8 @@ CANNOT: Final = -1
 
 def try_read(fd: int, views: Sequence[memoryview]) -> int | None:
     """Read what is there now; None when nothing is, CANNOT for a file that must be asked."""
+    if not CAN_TRY:
+        return CANNOT
     try:
         return os.preadv(fd, views, -1, _RWF_NOWAIT)
     except BlockingIOError:
@@ -430,6 +432,8 @@ def try_read(fd: int, views: Sequence[memoryview]) -> int | None:
 
 def try_write(fd: int, views: Sequence[memoryview]) -> int | None:
     """Write what fits now; None when nothing does, CANNOT for a file that must be asked."""
+    if not CAN_TRY:
+        return CANNOT
     try:
         return os.pwritev(fd, views, -1, _RWF_NOWAIT)
     except BlockingIOError:

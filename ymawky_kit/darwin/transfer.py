@@ -18,7 +18,6 @@ from typing import Final
 from ymawky_kit.darwin import abi, endpoint, host
 from ymawky_kit.darwin.abi import INT_MAX
 from ymawky_kit.darwin.errno import (
-    EAGAIN,
     EFAULT,
     EFBIG,
     EINVAL,
@@ -51,9 +50,7 @@ _IOVEC: Final = Struct("<QQ")
 def _fill(task: Task, fd: int, views: Sequence[memoryview]) -> int:
     """Read into guest memory, sleeping as the descriptor's flags allow."""
     try:
-        if not task.signals.armed or not host.CAN_TRY:
-            if task.signals.armed:
-                task.block(fd, select.POLLIN)
+        if not task.signals.armed:      # nothing can interrupt: the host may sleep itself
             return os.readv(fd, views)
         got = host.try_read(fd, views)
         if got is not None and got >= 0:
@@ -66,24 +63,25 @@ def _fill(task: Task, fd: int, views: Sequence[memoryview]) -> int:
 def _fill_slowly(
     task: Task, fd: int, views: Sequence[memoryview], got: int | None
 ) -> int:
-    while got is None:
-        if stat.S_ISREG(os.fstat(fd).st_mode) or not os.get_blocking(fd):
-            return os.readv(fd, views)
-        task.block(fd, select.POLLIN, always=True)
-        got = host.try_read(fd, views)
-    if got == host.CANNOT:
-        if os.get_blocking(fd):
-            task.block(fd, select.POLLIN)
+    """Nothing is there yet, or the file cannot say so without being asked."""
+    if _is_regular(fd) or not os.get_blocking(fd):
         return os.readv(fd, views)
+    cannot = got == host.CANNOT
+    got = None
+    while got is None:
+        task.block(fd, select.POLLIN, always=True)
+        got = os.readv(fd, views) if cannot else host.try_read(fd, views)
     return got
+
+
+def _is_regular(fd: int) -> bool:
+    return stat.S_ISREG(os.fstat(fd).st_mode)
 
 
 def _drain(task: Task, fd: int, views: Sequence[memoryview]) -> int:
     """Write from guest memory, all of it unless something stops that midway."""
     try:
-        if not task.signals.armed or not host.CAN_TRY:
-            if task.signals.armed and os.get_blocking(fd):
-                task.block(fd, select.POLLOUT)
+        if not task.signals.armed:
             return os.writev(fd, views)
         put = host.try_write(fd, views)
         if put is not None and put >= 0 and put == sum(map(len, views)):
@@ -103,26 +101,25 @@ def _drain(task: Task, fd: int, views: Sequence[memoryview]) -> int:
 def _drain_slowly(
     task: Task, fd: int, views: Sequence[memoryview], put: int | None
 ) -> int:
-    if put == host.CANNOT or stat.S_ISREG(os.fstat(fd).st_mode):
-        done = 0 if put is None or put < 0 else put
-        if put == host.CANNOT and os.get_blocking(fd):
-            task.block(fd, select.POLLOUT)
+    """Not everything fitted at once, or the file cannot say so without being asked."""
+    cannot = put == host.CANNOT
+    done = 0 if put is None or cannot else put
+    if _is_regular(fd):         # a file takes everything; only a full disk cuts it short
         return done + os.writev(fd, _behind(views, done))
-    done = put or 0
     if not os.get_blocking(fd):
-        if not done:
-            raise Errno(EAGAIN)
-        return done
+        return done or os.writev(fd, views)
     total = sum(map(len, views))
     while done < total:
         try:
             task.block(fd, select.POLLOUT, always=True)
-            put = host.try_write(fd, _behind(views, done))
         except Interrupted:
             if done:            # what has been written counts
                 return done
             raise
-        done += put or 0
+        rest = _behind(views, done)
+        # A pipe that is ready takes this many bytes without sleeping.
+        more = os.writev(fd, [rest[0][:abi.PIPE_BUF]]) if cannot else host.try_write(fd, rest)
+        done += more or 0
     return done
 
 
