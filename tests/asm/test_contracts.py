@@ -894,11 +894,6 @@ def connection_serve(asm: Asm, _: Path) -> None:
 
 
 @driver
-def connection_stamp(asm: Asm, _: Path) -> None:
-    asm.call("connection_stamp", Connection(asm).address)
-
-
-@driver
 def connection_receive(asm: Asm, _: Path) -> None:
     for sent in (b"", b"GET", b"GET / HTTP/1.0\r\n\r\n"):
         _connected(asm, "connection_receive", sent)

@@ -81,9 +81,11 @@ Lpath_resolve_special:
     add     x9, x9, #2
     cmp     w0, #'/'
     b.eq    Lpath_resolve_missing
-    ldrb    w7, [x5, x0]
-    tbnz    w7, #CHAR_VALUE, Lpath_resolve_decoded
-    b       Lpath_resolve_bad       // a control character, NUL among them
+    cmp     w0, #' '
+    b.lo    Lpath_resolve_bad       // a control character, NUL among them
+    cmp     w0, #0x7f
+    b.ne    Lpath_resolve_decoded
+    b       Lpath_resolve_bad
 
 Lpath_resolve_judge:
     subs    x1, x12, x14

@@ -64,8 +64,9 @@ Lfield_take_bad:
 
 // field_keep - is this a field that we act on? Then act on it
 //
-// Names are compared whole: "Host-Override" is not "Host". A token has no two
-// characters that differ in the bit 0x20 alone, but for letters.
+// Names are compared whole: "Host-Override" is not "Host". The first four letters
+// in one go, the others one by one; in a token only letters of two cases differ in
+// nothing but the bit 0x20.
 //
 //   In     x0 request   x1 name   x2 end of the line   x3 first byte of the value
 //   x4 length of the name
@@ -74,9 +75,9 @@ Lfield_take_bad:
 //   Clob   x0-x8
 //   Frame  none: leaves the rest to the function for that field
 //
-//   x0 request   x1 name, later the value   x2 end, later its length   x3 value
-//   x4 length of the name   x5 row, its name first   x6 bytes compared
-//   x7 byte of the row   x8 byte of the name
+//   x0 request   x1 name, later the value   x2 end   x3 value
+//   x4 length of the name, later FIELD_ number   x5 row   x6 bytes compared
+//   x7 length, or letters, of the row's name   x8 letters of the name
 func field_keep
     addr    x5, field_rows
 Lfield_keep_row:
@@ -84,26 +85,32 @@ Lfield_keep_row:
     cbz     w7, Lfield_keep_other   // the end of the table
     cmp     x7, x4
     b.ne    Lfield_keep_next
-    mov     x6, #0
-Lfield_keep_byte:
-    ldrb    w7, [x5, x6]
-    ldrb    w8, [x1, x6]
-    orr     w8, w8, #0x20           // lower case
+    ldr     w7, [x5]
+    ldr     w8, [x1]
+    orr     w8, w8, #0x20202020     // lower case
     cmp     w7, w8
     b.ne    Lfield_keep_differs
-    add     x6, x6, #1
+    mov     x6, #4
+Lfield_keep_letter:
     cmp     x6, x4
-    b.ne    Lfield_keep_byte
-
-    ldrb    w4, [x5, x6]
-    mov     x1, x3
-    b       field_value
+    b.eq    Lfield_keep_found
+    ldrb    w7, [x5, x6]
+    ldrb    w8, [x1, x6]
+    add     x6, x6, #1
+    orr     w8, w8, #0x20
+    cmp     w7, w8
+    b.eq    Lfield_keep_letter
 Lfield_keep_differs:
     mov     x7, x4
 Lfield_keep_next:
     add     x5, x5, x7              // over the name and its FIELD_ number
     add     x5, x5, #1
     b       Lfield_keep_row
+
+Lfield_keep_found:
+    ldrb    w4, [x5, x6]
+    mov     x1, x3
+    b       field_value
 Lfield_keep_other:
     carry_clear
     ret
@@ -246,7 +253,7 @@ Lfield_coding_unknown:
 rodata
 string coding_chunked, "chunked"
 
-// length of a name, the name in lower case, FIELD_ number; 0 ends the table
+// length of a name (4 at least), the name in lower case, FIELD_ number; 0 ends it
 field_rows:
     .byte   4
     .ascii  "host"

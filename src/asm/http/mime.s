@@ -17,56 +17,55 @@
 
 // mime_find - the media type for a path
 //
-// An extension is at most eight letters, so it fits a register: padded with
-// blanks, lower case, first letter highest, it is a number, and the table is in
-// order. Blanks and lower case come from the same bit.
+// An extension is at most eight letters, so it fits a register, lower case and
+// padded with blanks: both come from the same bit. Its first letter says which
+// rows to look at.
 //
 //   In     x0 path, eight more bytes can be read behind it   x1 length in bytes
 //   Out    x0 type   x1 its length
-//   Clob   x2-x7
+//   Clob   x2-x6
 //   Frame  16: x29 x30
 //
-//   x0 extension, later as a number   x1 its length, later the row's number
-//   x4 row   x5 first row to look at   x6 rows to look at   x7 half of them
+//   x0 extension as a word, later the type   x1 its length, later that of the type
+//   x2 first letter from 1, 0 for any other   x3 mime_rows   x4 row
+//   x5 end of the rows for that letter   x6 extension of the row
 func mime_find
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
+    addr    x3, mime_rows
 
     bl      extension_find
     cbz     x1, Lmime_find_unknown
     bl      text_word
     orr     x0, x0, #0x2020202020202020
-    rev     x0, x0
+    and     x2, x0, #0xff
+    sub     x2, x2, #'a' - 1
+    cmp     x2, #26
+    csel    x2, x2, xzr, ls
+    addr    x4, mime_letters
+    add     x4, x4, x2
+    ldrb    w5, [x4, #1]
+    ldrb    w4, [x4]
+    add     x5, x3, x5, lsl #4
+    add     x4, x3, x4, lsl #4
+Lmime_find_row:
+    cmp     x4, x5
+    b.eq    Lmime_find_unknown
+    ldr     x6, [x4], #MIME_ROW_SIZE
+    cmp     x6, x0
+    b.ne    Lmime_find_row
 
-    addr    x5, mime_rows
-    mov     x6, #MIME_ROWS
-Lmime_find_half:
-    lsr     x7, x6, #1
-    add     x4, x5, x7, lsl #4
-    ldr     x1, [x4]
-    rev     x1, x1
-    cmp     x0, x1
-    b.eq    Lmime_find_found
-    b.lo    Lmime_find_below
-    add     x5, x4, #MIME_ROW_SIZE  // it is behind this row
-    sub     x7, x6, x7
-    sub     x7, x7, #1
-Lmime_find_below:
-    mov     x6, x7
-    cbnz    x6, Lmime_find_half
+    ldrsw   x0, [x4, #MIME_ROW_TYPE - MIME_ROW_SIZE]
+    ldr     w1, [x4, #MIME_ROW_TYPE_LEN - MIME_ROW_SIZE]
+    add     x0, x3, x0
+Lmime_find_return:
+    ldp     x29, x30, [sp], #16
+    ret
 
 Lmime_find_unknown:
     addr    x0, mime_app_octet_stream
     mov     x1, #mime_app_octet_stream_len
     b       Lmime_find_return
-Lmime_find_found:
-    ldrsw   x0, [x4, #MIME_ROW_TYPE]
-    ldr     w1, [x4, #MIME_ROW_TYPE_LEN]
-    addr    x5, mime_rows
-    add     x0, x5, x0
-Lmime_find_return:
-    ldp     x29, x30, [sp], #16
-    ret
 
 // extension_find - the extension of the last name in a path
 //
@@ -75,27 +74,27 @@ Lmime_find_return:
 //
 //   In     x0 path   x1 length in bytes
 //   Out    x0 extension   x1 its length, 0 for none
-//   Clob   x2-x4
+//   Clob   x2 x4-x5
 //   Frame  none (leaf)
 //
-//   x0 path, later the extension   x1 end, later the length   x2 cursor   x3 byte
-//   x4 its distance from the dot
+//   x0 path, later the extension   x1 end, later the length   x2 cursor   x4 byte
+//   x5 its distance from the dot
 func extension_find
     add     x1, x0, x1
     mov     x2, x1
 Lextension_find_byte:
     cmp     x2, x0
     b.eq    Lextension_find_none
-    ldrb    w3, [x2, #-1]!
-    sub     w4, w3, #'.'            // a dot, or the slash that is next to it?
-    cmp     w4, #1
+    ldrb    w4, [x2, #-1]!
+    sub     w5, w4, #'.'            // a dot, or the slash that is next to it?
+    cmp     w5, #1
     b.hi    Lextension_find_byte
     b.eq    Lextension_find_none
 
     cmp     x2, x0                  // is there a name in front of the dot?
     b.eq    Lextension_find_none
-    ldrb    w3, [x2, #-1]
-    cmp     w3, #'/'
+    ldrb    w4, [x2, #-1]
+    cmp     w4, #'/'
     b.eq    Lextension_find_none
     add     x0, x2, #1
     sub     x1, x1, x0
@@ -184,11 +183,12 @@ string mime_video_x_matroska, "video/x-matroska"
 string mime_video_mp2t, "video/mp2t"
 string mime_app_m3u8, "application/vnd.apple.mpegurl"
 
-// extension, distance of its type from the table, length of the type; in order
+// extension, distance of its type from the table, length of the type
 .p2align 3
 mime_rows:
     .ascii  "7z      "
     .long   mime_app_7z - mime_rows, mime_app_7z_len
+mime_a:
     .ascii  "aac     "
     .long   mime_audio_aac - mime_rows, mime_audio_aac_len
     .ascii  "apng    "
@@ -199,12 +199,14 @@ mime_rows:
     .long   mime_video_x_msvideo - mime_rows, mime_video_x_msvideo_len
     .ascii  "avif    "
     .long   mime_image_avif - mime_rows, mime_image_avif_len
+mime_b:
     .ascii  "bin     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
     .ascii  "bmp     "
     .long   mime_image_bmp - mime_rows, mime_image_bmp_len
     .ascii  "bz2     "
     .long   mime_app_x_bzip2 - mime_rows, mime_app_x_bzip2_len
+mime_c:
     .ascii  "c       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "conf    "
@@ -213,24 +215,29 @@ mime_rows:
     .long   mime_text_css - mime_rows, mime_text_css_len
     .ascii  "csv     "
     .long   mime_text_csv - mime_rows, mime_text_csv_len
+mime_d:
     .ascii  "dmg     "
     .long   mime_app_dmg - mime_rows, mime_app_dmg_len
     .ascii  "doc     "
     .long   mime_app_msword - mime_rows, mime_app_msword_len
     .ascii  "docx    "
     .long   mime_app_docx - mime_rows, mime_app_docx_len
+mime_e:
     .ascii  "eot     "
     .long   mime_app_eot - mime_rows, mime_app_eot_len
     .ascii  "epub    "
     .long   mime_app_epub_zip - mime_rows, mime_app_epub_zip_len
     .ascii  "exe     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
+mime_f:
     .ascii  "flac    "
     .long   mime_audio_flac - mime_rows, mime_audio_flac_len
+mime_g:
     .ascii  "gif     "
     .long   mime_image_gif - mime_rows, mime_image_gif_len
     .ascii  "gz      "
     .long   mime_app_gzip - mime_rows, mime_app_gzip_len
+mime_h:
     .ascii  "h       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "heic    "
@@ -239,6 +246,7 @@ mime_rows:
     .long   mime_text_html - mime_rows, mime_text_html_len
     .ascii  "html    "
     .long   mime_text_html - mime_rows, mime_text_html_len
+mime_i:
     .ascii  "ico     "
     .long   mime_image_x_icon - mime_rows, mime_image_x_icon_len
     .ascii  "ics     "
@@ -251,6 +259,7 @@ mime_rows:
     .long   mime_app_x_ipynb_json - mime_rows, mime_app_x_ipynb_json_len
     .ascii  "iso     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
+mime_j:
     .ascii  "jar     "
     .long   mime_app_java_archive - mime_rows, mime_app_java_archive_len
     .ascii  "jpeg    "
@@ -265,8 +274,11 @@ mime_rows:
     .long   mime_app_ld_json - mime_rows, mime_app_ld_json_len
     .ascii  "jxl     "
     .long   mime_image_jxl - mime_rows, mime_image_jxl_len
+mime_k:
+mime_l:
     .ascii  "log     "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
+mime_m:
     .ascii  "m3u8    "
     .long   mime_app_m3u8 - mime_rows, mime_app_m3u8_len
     .ascii  "m4a     "
@@ -295,6 +307,8 @@ mime_rows:
     .long   mime_video_mpeg - mime_rows, mime_video_mpeg_len
     .ascii  "mpg     "
     .long   mime_video_mpeg - mime_rows, mime_video_mpeg_len
+mime_n:
+mime_o:
     .ascii  "o       "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
     .ascii  "ods     "
@@ -311,6 +325,7 @@ mime_rows:
     .long   mime_audio_ogg - mime_rows, mime_audio_ogg_len
     .ascii  "otf     "
     .long   mime_font_otf - mime_rows, mime_font_otf_len
+mime_p:
     .ascii  "pdf     "
     .long   mime_app_pdf - mime_rows, mime_app_pdf_len
     .ascii  "png     "
@@ -321,18 +336,22 @@ mime_rows:
     .long   mime_app_pptx - mime_rows, mime_app_pptx_len
     .ascii  "py      "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
+mime_q:
+mime_r:
     .ascii  "rar     "
     .long   mime_app_vnd_rar - mime_rows, mime_app_vnd_rar_len
     .ascii  "rss     "
     .long   mime_app_rss_xml - mime_rows, mime_app_rss_xml_len
     .ascii  "rtf     "
     .long   mime_app_rtf - mime_rows, mime_app_rtf_len
+mime_s:
     .ascii  "s       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "sh      "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "svg     "
     .long   mime_image_svg_xml - mime_rows, mime_image_svg_xml_len
+mime_t:
     .ascii  "tar     "
     .long   mime_app_x_tar - mime_rows, mime_app_x_tar_len
     .ascii  "text    "
@@ -355,10 +374,13 @@ mime_rows:
     .long   mime_font_ttf - mime_rows, mime_font_ttf_len
     .ascii  "txt     "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
+mime_u:
+mime_v:
     .ascii  "vcf     "
     .long   mime_text_vcard - mime_rows, mime_text_vcard_len
     .ascii  "vtt     "
     .long   mime_text_vtt - mime_rows, mime_text_vtt_len
+mime_w:
     .ascii  "wasm    "
     .long   mime_app_wasm - mime_rows, mime_app_wasm_len
     .ascii  "wav     "
@@ -373,6 +395,7 @@ mime_rows:
     .long   mime_font_woff - mime_rows, mime_font_woff_len
     .ascii  "woff2   "
     .long   mime_font_woff2 - mime_rows, mime_font_woff2_len
+mime_x:
     .ascii  "xhtml   "
     .long   mime_app_xhtml_xml - mime_rows, mime_app_xhtml_xml_len
     .ascii  "xls     "
@@ -387,12 +410,33 @@ mime_rows:
     .long   mime_app_xml - mime_rows, mime_app_xml_len
     .ascii  "xz      "
     .long   mime_app_x_xz - mime_rows, mime_app_x_xz_len
+mime_y:
     .ascii  "yaml    "
     .long   mime_text_yaml - mime_rows, mime_text_yaml_len
     .ascii  "yml     "
     .long   mime_text_yaml - mime_rows, mime_text_yaml_len
+mime_z:
     .ascii  "zip     "
     .long   mime_app_zip - mime_rows, mime_app_zip_len
     .ascii  "zst     "
     .long   mime_app_zstd - mime_rows, mime_app_zstd_len
-.equ MIME_ROWS, (. - mime_rows) / MIME_ROW_SIZE
+mime_end:
+
+// for each letter, the number of its first row; what does not begin with a letter
+// comes before them
+mime_letters:
+    .byte   0
+    .byte   (mime_a - mime_rows) / 16, (mime_b - mime_rows) / 16
+    .byte   (mime_c - mime_rows) / 16, (mime_d - mime_rows) / 16
+    .byte   (mime_e - mime_rows) / 16, (mime_f - mime_rows) / 16
+    .byte   (mime_g - mime_rows) / 16, (mime_h - mime_rows) / 16
+    .byte   (mime_i - mime_rows) / 16, (mime_j - mime_rows) / 16
+    .byte   (mime_k - mime_rows) / 16, (mime_l - mime_rows) / 16
+    .byte   (mime_m - mime_rows) / 16, (mime_n - mime_rows) / 16
+    .byte   (mime_o - mime_rows) / 16, (mime_p - mime_rows) / 16
+    .byte   (mime_q - mime_rows) / 16, (mime_r - mime_rows) / 16
+    .byte   (mime_s - mime_rows) / 16, (mime_t - mime_rows) / 16
+    .byte   (mime_u - mime_rows) / 16, (mime_v - mime_rows) / 16
+    .byte   (mime_w - mime_rows) / 16, (mime_x - mime_rows) / 16
+    .byte   (mime_y - mime_rows) / 16, (mime_z - mime_rows) / 16
+    .byte   (mime_end - mime_rows) / 16

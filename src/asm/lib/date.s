@@ -11,6 +11,12 @@
 .include "macros.inc"
 
 .equ SECONDS_A_DAY,     86400
+
+// date_texts holds, behind seven names of days, 8 bytes each:
+.equ DATE_CLOCK,        56          // the part behind the year, 16 bytes
+.equ DATE_MONTHS,       72 - 4      // twelve names, 4 bytes each, from 1
+.equ DATE_PAIRS,        120         // 00 to 99, 2 bytes each
+
 .equ DAYS_IN_ERA,       146097      // four hundred years
 .equ DAYS_TO_1970,      719468      // from 1 March of the year 0
 
@@ -23,7 +29,7 @@
 //
 //   x0 days since 1970, later the day   x1 month   x2 year   x4 buffer
 //   x5 a number of two digits   x6 what is left over   x7 digit pairs
-//   x8 seconds of the day   x9 table of names   x10 a name, or hundred or sixty
+//   x8 seconds of the day   x9 date_texts   x10 a text, or hundred or sixty
 func date_format
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
@@ -37,19 +43,18 @@ func date_format
     mov     x6, #7
     udiv    x1, x5, x6
     msub    x5, x1, x6, x5
-    addr    x9, date_days
-    ldr     w10, [x9, x5, lsl #2]   // "Sun,"
-    str     w10, [x4]
+    addr    x9, date_texts
+    ldr     x10, [x9, x5, lsl #3]   // "Sun, dd "
+    str     x10, [x4]
+    ldp     x5, x6, [x9, #DATE_CLOCK]
+    str     x5, [x4, #16]           // " hh:mm:s"
+    str     w6, [x4, #25]           // " GMT"
     bl      date_calendar
 
-    addr    x7, date_pairs
-    addr    x9, date_months
+    add     x7, x9, #DATE_PAIRS
+    add     x9, x9, #DATE_MONTHS
     ldr     w10, [x9, x1, lsl #2]   // "Nov "
     str     w10, [x4, #8]
-    mov     w10, #' '
-    strb    w10, [x4, #4]
-    strb    w10, [x4, #7]
-    strb    w10, [x4, #16]
     ldrh    w5, [x7, x0, lsl #1]
     strh    w5, [x4, #5]
     mov     x10, #100
@@ -71,11 +76,6 @@ func date_format
     strh    w6, [x4, #20]
     ldrh    w5, [x7, x8, lsl #1]
     strh    w5, [x4, #17]
-    mov     w10, #':'
-    strb    w10, [x4, #19]
-    strb    w10, [x4, #22]
-    ldr     w10, [x9]               // " GMT" stands where month 0 would
-    str     w10, [x4, #25]
 
     ldp     x29, x30, [sp], #16
     ret
@@ -131,12 +131,11 @@ Ldate_calendar_done:
     ret
 
 rodata
-.p2align 2
-date_days:
-    .ascii  "Sun,Mon,Tue,Wed,Thu,Fri,Sat,"
-date_months:
-    .ascii  " GMTJan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
-date_pairs:
+.p2align 3
+date_texts:                         // digits replace the small letters
+    .ascii  "Sun, dd Mon, dd Tue, dd Wed, dd Thu, dd Fri, dd Sat, dd "
+    .ascii  " hh:mm:s GMT    "
+    .ascii  "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
     .ascii  "0001020304050607080910111213141516171819"
     .ascii  "2021222324252627282930313233343536373839"
     .ascii  "4041424344454647484950515253545556575859"

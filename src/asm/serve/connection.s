@@ -24,25 +24,16 @@
 
 // connection_begin - get a struct conn ready for a new client
 //
-//   In     x0 connection   x1 fd of its socket
+//   In     x0 connection, zeros or as connection_end left it   x1 fd of its socket
 //   Out    nothing
-//   Clob   x0-x3 v0
-//   Frame  16: x29 x30
+//   Clob   x2
+//   Frame  none (leaf)
 //
-//   x2 connection   x3 fd, later -1
+//   x0 connection   x1 fd   x2 -1
 func connection_begin
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-    mov     x2, x0
-    mov     x3, x1
-
-    mov     x1, #CONN_CLEAR_SIZE
-    bl      mem_clear
-    str     w3, [x2, #CONN_FD]
-    mov     w3, #-1
-    str     w3, [x2, #CONN_REPLY + REPLY_FD]
-
-    ldp     x29, x30, [sp], #16
+    str     w1, [x0, #CONN_FD]
+    mov     w2, #-1
+    str     w2, [x0, #CONN_REPLY + REPLY_FD]
     ret
 
 // connection_serve - read one request and reply to it
@@ -50,65 +41,43 @@ func connection_begin
 //   In     x0 connection, as connection_begin leaves it
 //   Out    nothing; whatever went wrong is this client's own affair
 //   Clob   x0-x17 v0-v4
-//   Frame  32: x29 x30, x19
+//   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection
+//   x19 connection   x20 status of the page to send, 0 when there is a request
 func connection_serve
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
-    str     x19, [sp, #16]
+    stp     x19, x20, [sp, #16]
     mov     x19, x0
+    mov     x20, #0
 
     addr    x1, config
     ldr     w0, [x1, #CONFIG_HEAD_SECONDS]
     bl      guard_arm
     mov     x0, x19
     bl      connection_receive
-    b.cs    Lconnection_serve_refused
-    mov     x0, x19
-    bl      connection_stamp
+    b.cc    Lconnection_serve_clock
+    cbz     x0, Lconnection_serve_return    // there is nobody to tell
+    mov     x20, x0
+Lconnection_serve_clock:
+    bl      clock_now
+    b.cs    Lconnection_serve_plan
+    str     x0, [x19, #CONN_NOW]
+Lconnection_serve_plan:
+    cbnz    x20, Lconnection_serve_page
     mov     x0, x19
     bl      request_plan
     b.cc    Lconnection_serve_send
-    mov     x1, x0
+    mov     x20, x0
 Lconnection_serve_page:
     mov     x0, x19
+    mov     x1, x20
     bl      page_plan
 Lconnection_serve_send:
     mov     x0, x19
     bl      connection_send
 Lconnection_serve_return:
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
-    ret
-
-Lconnection_serve_refused:
-    cbz     x0, Lconnection_serve_return    // there is nobody to tell
-    str     w0, [x19, #CONN_REPLY + REPLY_STATUS]
-    mov     x0, x19
-    bl      connection_stamp
-    ldr     w1, [x19, #CONN_REPLY + REPLY_STATUS]
-    b       Lconnection_serve_page
-
-// connection_stamp - note the time, once a request
-//
-//   In     x0 connection
-//   Out    nothing; CONN_NOW stays 0 when the clock does not answer
-//   Clob   x0-x17
-//   Frame  32: x29 x30, x19
-//
-//   x19 connection
-func connection_stamp
-    stp     x29, x30, [sp, #-32]!
-    mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
-
-    bl      clock_now
-    b.cs    Lconnection_stamp_return
-    str     x0, [x19, #CONN_NOW]
-Lconnection_stamp_return:
-    ldr     x19, [sp, #16]
+    ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
@@ -248,11 +217,11 @@ Lconnection_linger_return:
     ldp     x29, x30, [sp], #32
     ret
 
-// connection_end - close what a connection has open
+// connection_end - close what a connection has open, and forget it
 //
 //   In     x0 connection
 //   Out    nothing
-//   Clob   x0-x17
+//   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection
@@ -268,6 +237,9 @@ func connection_end
 Lconnection_end_socket:
     ldr     w0, [x19, #CONN_FD]
     bl      fd_close
+    mov     x0, x19
+    mov     x1, #CONN_CLEAR_SIZE
+    bl      mem_clear
 
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
