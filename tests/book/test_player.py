@@ -13,7 +13,7 @@ from support import pages
 
 import ymawky_kit.view
 from ymawky_kit.lab.drive import step
-from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.magics import BENCH, assets
 from ymawky_kit.view.trace import Step, Trace
 
 if TYPE_CHECKING:
@@ -170,6 +170,23 @@ def test_the_player_begins_also_when_it_is_put_in_later(running: Browser, tmp_pa
         shown.wait_for_selector("yk-trace[data-ready]")
         shown.evaluate("document.getElementById('here').append(document.querySelector('yk-trace'))")
         assert 1 == shown.locator(".yk-player").count(), "moved, not built twice"
+
+
+def test_load_ext_brings_style_and_player_that_stay(running: Browser, tmp_path: Path) -> None:
+    """JupyterLab evaluates an output's scripts, and takes the output away when out of sight."""
+    found = re.fullmatch(r"<script data-ymawky>(.*)</script>", assets(), re.DOTALL)
+    assert found is not None
+    bare = tmp_path / "bare.html"
+    bare.write_text(f"<!doctype html><meta charset=utf-8><body>{recording().html()}</body>")
+    with pages.page(running) as shown:
+        shown.goto(bare.as_uri())
+        for _ in range(2):      # the cell is run twice
+            shown.evaluate("code => { const s = document.createElement('script');"
+                           "s.textContent = code; document.body.append(s); s.remove() }", found[1])
+        shown.wait_for_selector("yk-trace[data-ready]")
+        assert 1 == shown.locator("#yk-style").count()
+        assert "flex" == shown.eval_on_selector(
+            ".yk-bar", "bar => getComputedStyle(bar).display")
 
 
 def test_print_shows_the_table(running: Browser, tmp_path: Path) -> None:

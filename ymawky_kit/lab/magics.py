@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,13 +46,21 @@ def run_cell(line: str, body: str) -> Listing:
 
 
 def assets() -> str:
-    """Style and player as one piece of HTML, for a page that has neither."""
+    """Style and player as one script, for a page that has neither.
+
+    The style goes into the page's head: JupyterLab takes outputs that are scrolled
+    out of sight off the page, and a style in an output would go with them.
+    """
     style = (_STATIC / "yk.css").read_text(encoding="utf-8")
     script = (_STATIC / "yk-trace.js").read_text(encoding="utf-8")
-    # An end tag in them, be it in a comment, would end the element.
+    # An end tag in them, be it in a comment, would end the script element.
     assert "</" not in style and "</" not in script
-    return (f"<style data-ymawky>{style}</style>"
-            f"<script data-ymawky>{script}</script>")
+    return (
+        "<script data-ymawky>(() => {"
+        "const style = document.getElementById('yk-style') || document.createElement('style');"
+        f"style.id = 'yk-style'; style.textContent = {json.dumps(style)};"
+        "document.head.append(style);"
+        f"}})();\n{script}</script>")
 
 
 def show_error(shell: Any, kind: type[BaseException], error: BaseException,
