@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, emulator, server
+from bench import build, emulator, events, server
 
 
 def main() -> int:
     missed = 0
     print(f"{'what':<44} {'measured':>12} {'':<14} {'wanted':<18} peer")
-    for part in (build, emulator, server):
+    for part in (build, emulator, events, server):
         for figure in part.figures():
             print(figure, flush=True)
             missed += not figure.reached

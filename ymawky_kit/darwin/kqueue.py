@@ -4,8 +4,8 @@ A queue is an epoll instance (on a macOS host, a kqueue) under the guest's own n
 so it can be polled and closed like any descriptor.  Why it is fast:
 
 * The interest stays in the host's kernel.  A call with one change and one event is at
-  most an epoll_ctl, an epoll_wait and a FIONREAD, about 6 us however many descriptors
-  are watched; nothing is scanned.
+  most an epoll_ctl, an epoll_wait and a FIONREAD, 6 to 8 us however many descriptors
+  are watched (`make bench`); nothing is scanned.
 * The first epoll_wait never sleeps.  A busy server finds events there; only an idle
   one pays for `task.block`, which loses no signal.
 * Notes are found by number: one dictionary look-up an event, no object is made.
