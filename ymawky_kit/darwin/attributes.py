@@ -11,8 +11,10 @@ the order of their bits; then the names that references point to.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from struct import Struct
 from typing import Final
 
@@ -95,109 +97,128 @@ class Wanted:
         )
 
 
-def _common_values(found: host.Status) -> dict[int, bytes]:
-    inode = _U64.pack(found.inode)
-    return {
-        abi.ATTR_CMN_DEVID: _U32.pack(found.device),
-        abi.ATTR_CMN_FSID: _U64.pack(found.device),
-        abi.ATTR_CMN_OBJTYPE: _U32.pack(_TYPES.get(found.mode & abi.S_IFMT, abi.VNON)),
-        abi.ATTR_CMN_OBJID: inode,
-        abi.ATTR_CMN_CRTIME: _TIME.pack(found.born, found.born_ns),
-        abi.ATTR_CMN_MODTIME: _TIME.pack(found.modified, found.modified_ns),
-        abi.ATTR_CMN_CHGTIME: _TIME.pack(found.changed, found.changed_ns),
-        abi.ATTR_CMN_ACCTIME: _TIME.pack(found.accessed, found.accessed_ns),
-        abi.ATTR_CMN_OWNERID: _U32.pack(found.uid),
-        abi.ATTR_CMN_GRPID: _U32.pack(found.gid),
-        abi.ATTR_CMN_ACCESSMASK: _U32.pack(found.mode),
-        abi.ATTR_CMN_FLAGS: _U32.pack(0),
-        abi.ATTR_CMN_FILEID: inode,
-    }
+_Getter = Callable[[host.Status], bytes]
 
 
-def _directory_values(found: host.Status) -> dict[int, bytes]:
-    return {
-        0x1: _U32.pack(found.links),
-        0x4: _U32.pack(0),                      # DIR_MNTSTATUS_MNTPOINT is not set
-        0x10: _U32.pack(found.block_size),
-    }
+def _times(seconds: str, nanoseconds: str) -> _Getter:
+    both = attrgetter(seconds, nanoseconds)
+    return lambda found: _TIME.pack(*both(found))
 
 
-def _file_values(found: host.Status) -> dict[int, bytes]:
-    size, allocated = _U64.pack(found.size), _U64.pack(found.blocks * 512)
-    return {
-        abi.ATTR_FILE_LINKCOUNT: _U32.pack(found.links),
-        abi.ATTR_FILE_TOTALSIZE: size,
-        abi.ATTR_FILE_ALLOCSIZE: allocated,
-        abi.ATTR_FILE_IOBLOCKSIZE: _U32.pack(found.block_size),
-        abi.ATTR_FILE_DEVTYPE: _U32.pack(found.special_device),
-        abi.ATTR_FILE_DATALENGTH: size,
-        abi.ATTR_FILE_DATAALLOCSIZE: allocated,
-    }
+def _number(name: str, form: Struct = _U32) -> _Getter:
+    one = attrgetter(name)
+    return lambda found: form.pack(one(found))
 
 
-class _Record:
-    """One record in the making: fixed part, then the bytes that references point to."""
+#: How the host answers each attribute; what is not here it cannot.
+_COMMON_VALUES: Final[dict[int, _Getter]] = {
+    abi.ATTR_CMN_DEVID: _number("device"),
+    abi.ATTR_CMN_FSID: _number("device", _U64),
+    abi.ATTR_CMN_OBJTYPE: lambda found: _U32.pack(
+        _TYPES.get(found.mode & abi.S_IFMT, abi.VNON)
+    ),
+    abi.ATTR_CMN_OBJID: _number("inode", _U64),
+    abi.ATTR_CMN_CRTIME: _times("born", "born_ns"),
+    abi.ATTR_CMN_MODTIME: _times("modified", "modified_ns"),
+    abi.ATTR_CMN_CHGTIME: _times("changed", "changed_ns"),
+    abi.ATTR_CMN_ACCTIME: _times("accessed", "accessed_ns"),
+    abi.ATTR_CMN_OWNERID: _number("uid"),
+    abi.ATTR_CMN_GRPID: _number("gid"),
+    abi.ATTR_CMN_ACCESSMASK: _number("mode"),
+    abi.ATTR_CMN_FLAGS: lambda _found: bytes(4),
+    abi.ATTR_CMN_FILEID: _number("inode", _U64),
+}
+_DIRECTORY_VALUES: Final[dict[int, _Getter]] = {
+    0x1: _number("links"),
+    0x4: lambda _found: bytes(4),               # DIR_MNTSTATUS_MNTPOINT is not set
+    0x10: _number("block_size"),
+}
+_FILE_VALUES: Final[dict[int, _Getter]] = {
+    abi.ATTR_FILE_LINKCOUNT: _number("links"),
+    abi.ATTR_FILE_TOTALSIZE: _number("size", _U64),
+    abi.ATTR_FILE_ALLOCSIZE: lambda found: _U64.pack(found.blocks * 512),
+    abi.ATTR_FILE_IOBLOCKSIZE: _number("block_size"),
+    abi.ATTR_FILE_DEVTYPE: _number("special_device"),
+    abi.ATTR_FILE_DATALENGTH: _number("size", _U64),
+    abi.ATTR_FILE_DATAALLOCSIZE: lambda found: _U64.pack(found.blocks * 512),
+}
 
-    def __init__(self, wanted: Wanted, *, is_directory: bool) -> None:
-        groups = ((wanted.common, _COMMON),
-                  (wanted.directory, _DIRECTORY) if is_directory else (wanted.file, _FILE))
-        self._head = 4 + (ATTRIBUTE_SET.size if wanted.returned else 0)
-        self._variable_at = self._head + sum(
-            size for bits, sizes in groups for bit, size in sizes.items() if bits & bit
-        )
-        self._wanted = wanted
-        self._fixed = bytearray(self._head)
-        self._variable = bytearray()
 
-    def add(self, bits: int, sizes: Mapping[int, int], values: Mapping[int, bytes]) -> int:
-        """Pack one group; returns the bits that were really packed."""
-        packed = 0
-        for bit, size in sizes.items():
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The shape of every record of one request: what comes before and behind the name."""
+
+    returned: bytes                         # the set of attributes, or nothing
+    before: tuple[_Getter, ...]
+    has_name: bool
+    after: tuple[_Getter, ...]
+    variable_at: int                        # where the name's bytes go
+
+
+@cache
+def _form(wanted: Wanted, is_directory: bool) -> _Form:
+    """Raises Errno(EINVAL) for an attribute that is unknown and must be there."""
+    groups = [(wanted.common, _COMMON, _COMMON_VALUES)]
+    if is_directory:
+        groups.append((wanted.directory, _DIRECTORY, _DIRECTORY_VALUES))
+    else:
+        groups.append((wanted.file, _FILE, _FILE_VALUES))
+    # Without the set of returned attributes every one of them must be there; with it an
+    # error is only told when there is one, unless zeros are asked for.
+    zeros = wanted.invalid or not wanted.returned
+    before: list[_Getter] = []
+    after: list[_Getter] = []
+    packed = [0, 0]
+    has_name = False
+    size = 4 + (ATTRIBUTE_SET.size if wanted.returned else 0)
+    for index, (bits, sizes, values) in enumerate(groups):
+        for bit, length in sizes.items():
             if not bits & bit:
                 continue
-            value = values.get(bit)
-            if value is None:
-                if self._wanted.invalid:
-                    self._fixed += bytes(size)
-                elif not self._wanted.returned:
-                    raise Errno(EINVAL)
+            size += length
+            if sizes is _COMMON and bit == abi.ATTR_CMN_NAME:
+                has_name = True
+                packed[0] |= bit
                 continue
-            packed |= bit
-            if bit == abi.ATTR_CMN_NAME and sizes is _COMMON:
-                offset = self._variable_at + len(self._variable) - len(self._fixed)
-                self._fixed += _REFERENCE.pack(offset, len(value) + 1)
-                self._variable += value.ljust((len(value) + 4) & ~3, b"\0")
+            getter = values.get(bit)
+            if sizes is _COMMON and bit == abi.ATTR_CMN_ERROR and zeros:
+                getter = _no_error
+            if getter is not None:
+                packed[index] |= bit
+            elif wanted.invalid:
+                getter = _zeros(length)
+            elif not wanted.returned:
+                raise Errno(EINVAL)
             else:
-                self._fixed += value
-        return packed
-
-    def finish(self, common: int, directory: int, file: int, *, align: int) -> bytes:
-        """The record's bytes, rounded up to `align`."""
-        data = bytearray(self._fixed.ljust(self._variable_at, b"\0") + self._variable)
-        data += bytes(-len(data) % align)
-        if self._wanted.returned:
-            ATTRIBUTE_SET.codec.pack_into(
-                data, 4, common | abi.ATTR_CMN_RETURNED_ATTRS, 0, directory, file, 0
-            )
-        _U32.pack_into(data, 0, len(data))
-        return bytes(data)
+                continue
+            (after if has_name else before).append(getter)
+    returned = b""
+    if wanted.returned:
+        common = packed[0] | abi.ATTR_CMN_RETURNED_ATTRS
+        folder, file = (packed[1], 0) if is_directory else (0, packed[1])
+        returned = ATTRIBUTE_SET.codec.pack(common, 0, folder, file, 0)
+    return _Form(returned, tuple(before), has_name, tuple(after), size)
 
 
-def pack(wanted: Wanted, found: host.Status, name: bytes, *, align: int = 4) -> bytes:
+def _no_error(_found: host.Status) -> bytes:
+    return bytes(4)
+
+
+def _zeros(length: int) -> _Getter:
+    return lambda _found: bytes(length)
+
+
+def pack(wanted: Wanted, found: host.Status, name: bytes) -> bytes:
     """One file's record; raises Errno(EINVAL) for what is unknown and must be there."""
-    is_directory = found.mode & abi.S_IFMT == abi.S_IFDIR
-    record = _Record(wanted, is_directory=is_directory)
-    values = _common_values(found)
-    values[abi.ATTR_CMN_NAME] = name
-    if not wanted.returned or wanted.invalid:
-        values[abi.ATTR_CMN_ERROR] = _U32.pack(0)
-    common = record.add(wanted.common, _COMMON, values)
-    folder = file = 0
-    if is_directory:
-        folder = record.add(wanted.directory, _DIRECTORY, _directory_values(found))
-    else:
-        file = record.add(wanted.file, _FILE, _file_values(found))
-    return record.finish(common, folder, file, align=align)
+    form = _form(wanted, found.mode & abi.S_IFMT == abi.S_IFDIR)
+    data = form.returned + b"".join([getter(found) for getter in form.before])
+    text = b""
+    if form.has_name:
+        data += _REFERENCE.pack(form.variable_at - 4 - len(data), len(name) + 1)
+        text = name.ljust((len(name) + 4) & ~3, b"\0")
+    data += b"".join([getter(found) for getter in form.after])
+    data = data.ljust(form.variable_at - 4, b"\0") + text
+    return _U32.pack(len(data) + 4) + data
 
 
 _NOTE: Final = (

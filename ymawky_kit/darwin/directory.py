@@ -21,7 +21,6 @@ from ymawky_kit.darwin.task import Task
 
 #: GETDIRENTRIES_MAXBUFSIZE.
 _LARGEST: Final = 128 * 1024 * 1024
-_CHUNK: Final = 32768
 _HEAD: Final = DIRENT.size
 
 
@@ -55,7 +54,7 @@ class Reader:
         if not host.DIRECTORY_OFFSETS:
             yield from self._listing[self.start:]
             return
-        while entries := host.read_directory(self._fd, _CHUNK):
+        while entries := host.read_directory(self._fd):
             self._read_to = entries[-1].position
             yield from entries
 

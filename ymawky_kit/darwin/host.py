@@ -476,12 +476,17 @@ _DIRENT_MACOS: Final = Struct("<QQHHB")
 DIRECTORY_OFFSETS: Final = _getdents64 is not None or _getdirentries64 is not None
 
 
-def read_directory(fd: int, size: int) -> list[Entry]:
-    """The next entries, from the descriptor's offset; as many as the host puts in `size` bytes.
+_DIRECTORY_SIZE: Final = 32768
+_directory_buffer: Final = ctypes.create_string_buffer(_DIRECTORY_SIZE)
+_directory_view: Final = memoryview(_directory_buffer).cast("B")
+
+
+def read_directory(fd: int) -> list[Entry]:
+    """The next entries, from the descriptor's offset; none at the end.
 
     Only where DIRECTORY_OFFSETS; elsewhere see `list_directory`.
     """
-    buffer = ctypes.create_string_buffer(size)
+    buffer, size = _directory_buffer, _DIRECTORY_SIZE
     if _getdents64 is not None:
         used = _getdents64(fd, buffer, size)
     else:
@@ -489,7 +494,7 @@ def read_directory(fd: int, size: int) -> list[Entry]:
         used = _getdirentries64(fd, buffer, size, ctypes.byref(ctypes.c_int64()))
     if used < 0:
         raise _failure()
-    data = buffer.raw[:used]
+    data = bytes(_directory_view[:used])
     entries: list[Entry] = []
     at = 0
     while at < used:
