@@ -1,0 +1,205 @@
+"""LLVM's assembler as a second opinion: many sources in few processes.
+
+`assemblers()` are the clangs at hand; `objects(...)` assembles sources with one
+of them and reads the Mach-O objects with a reader of its own, which shares no
+code with the kit.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.requires import program
+
+_ZIG = "zig"
+_TARGET = ("-target", "arm64-apple-macos11", "-mcpu=apple-m1")
+
+
+def clang(name: str) -> list[str]:
+    """The command of the assembler called `name`: "clang" (the system's) or "zig"."""
+    if name == _ZIG:
+        pytest.importorskip("ziglang", reason="needs ziglang: pip install ziglang")
+        return [sys.executable, "-m", "ziglang", "clang", *_TARGET]
+    return [str(program("clang")), *_TARGET]
+
+
+NAMES = ("clang", _ZIG)
+
+
+@dataclass(frozen=True)
+class Fixup:
+    """A relocation in comparable form.
+
+    `target` is (segment, section, offset) for what the object defines, else a name.
+    """
+
+    offset: int
+    kind: int
+    target: tuple[str, str, int] | str
+
+
+@dataclass(frozen=True)
+class Content:
+    """One section of an object: bytes with all relocated pointers zeroed."""
+
+    data: bytes
+    size: int
+    fixups: tuple[Fixup, ...]
+
+
+@dataclass(frozen=True)
+class Object:
+    sections: Mapping[tuple[str, str], Content]
+    #: name -> (segment, section, offset) or the number, and whether it is global
+    symbols: Mapping[str, tuple[tuple[str, str, int] | int, bool]]
+
+
+def objects(
+    name: str, sources: Mapping[str, str], folder: Path, include: Sequence[Path] = ()
+) -> dict[str, Object]:
+    """Assemble named sources in one process; fails the test when one is refused."""
+    if not sources:
+        return {}
+    for key, text in sources.items():
+        (folder / f"{key}.s").write_text(text, encoding="utf-8")
+    flags = [f"-I{path}" for path in include]
+    done = subprocess.run(
+        [*clang(name), *flags, "-c", *(f"{key}.s" for key in sources)],
+        cwd=folder, capture_output=True, text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return {key: read((folder / f"{key}.o").read_bytes()) for key in sources}
+
+
+@cache
+def encodings(name: str, instructions: tuple[str, ...]) -> list[bytes | None]:
+    """Four bytes for each instruction, None for one that is refused.
+
+    The refused ones are found by their line numbers and left out of a second run.
+    """
+    accepted = dict(enumerate(instructions))
+    for _ in range(4):
+        text = "".join(f"{i}\n" for i in accepted.values())
+        done = subprocess.run(
+            [*clang(name), "-x", "assembler", "-c", "-o", "/dev/stdout", "-"],
+            input=text.encode(), capture_output=True,
+        ) if name != _ZIG else _zig_object(text)
+        if done.returncode == 0:
+            data = read(done.stdout).sections["__TEXT", "__text"].data
+            assert len(data) == 4 * len(accepted)
+            codes: list[bytes | None] = [None] * len(instructions)
+            for place, number in enumerate(accepted):
+                codes[number] = data[4 * place:4 * place + 4]
+            return codes
+        messages = done.stderr.decode()
+        wrong = {int(n) - 1 for n in re.findall(r"<stdin>:(\d+):\d+: error", messages)}
+        assert wrong, messages
+        accepted = {
+            number: text for place, (number, text) in enumerate(accepted.items())
+            if place not in wrong
+        }
+    raise AssertionError("the assembler keeps finding new mistakes")
+
+
+def _zig_object(text: str) -> subprocess.CompletedProcess[bytes]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "a.o"
+        done = subprocess.run(
+            [*clang(_ZIG), "-x", "assembler", "-c", "-o", str(target), "-"],
+            input=text.encode(), capture_output=True,
+        )
+        made = target.read_bytes() if done.returncode == 0 else b""
+        return subprocess.CompletedProcess(done.args, done.returncode, made, done.stderr)
+
+
+# --- reading MH_OBJECT files (mach-o/loader.h, nlist.h, reloc.h) -----------
+
+
+def read(data: bytes) -> Object:
+    """Read an object file."""
+    sections: list[tuple[str, str, int, int, int, int, int, int]] = []
+    symbols: list[tuple[str, int, int, int]] = []
+    count = struct.unpack_from("<I", data, 16)[0]
+    position = 32
+    for _ in range(count):
+        command, size = struct.unpack_from("<II", data, position)
+        if command == 0x19:
+            for n in range(struct.unpack_from("<I", data, position + 64)[0]):
+                at = position + 72 + 80 * n
+                name, segment, address, length, offset, _, relocations, number, flags = (
+                    struct.unpack_from("<16s16sQQIIIII", data, at)
+                )
+                sections.append((
+                    segment.rstrip(b"\0").decode(), name.rstrip(b"\0").decode(),
+                    address, length, offset, relocations, number, flags,
+                ))
+        elif command == 2:
+            table, number, strings, _ = struct.unpack_from("<IIII", data, position + 8)
+            for n in range(number):
+                start, kind, section, _, value = struct.unpack_from("<IBBHQ", data, table + 16 * n)
+                end = data.index(b"\0", strings + start)
+                symbols.append((data[strings + start:end].decode(), kind, section, value))
+        position += size
+
+    def place(address: int, section: int) -> tuple[str, str, int]:
+        segment, name, start, *_ = sections[section - 1]
+        return segment, name, address - start
+
+    def target(symbol: int, addend: int) -> tuple[str, str, int] | str:
+        name, kind, section, value = symbols[symbol]
+        if kind & 0x0E == 0x0E:
+            return place(value + addend, section)
+        return f"{name}+{addend}" if addend else name
+
+    contents: dict[tuple[str, str], Content] = {}
+    for segment, name, _, length, offset, relocations, number, flags in sections:
+        body = bytearray(b"" if flags & 0xFF == 1 else data[offset:offset + length])
+        fixups: list[Fixup] = []
+        addend = 0
+        minus: int | None = None
+        for n in range(number):
+            at, word = struct.unpack_from("<iI", data, relocations + 8 * n)
+            symbol, kind, log = word & 0xFFFFFF, word >> 28, word >> 25 & 3
+            if kind == 10:      # ADDEND belongs to the entry behind it
+                addend = symbol - (1 << 24) if symbol >> 23 else symbol
+                continue
+            if kind == 1:       # SUBTRACTOR belongs to the UNSIGNED behind it
+                minus = symbols[symbol][3]
+                continue
+            if kind == 0:
+                inside = int.from_bytes(body[at:at + (1 << log)], "little", signed=True)
+                if minus is not None:
+                    value = symbols[symbol][3] - minus + inside
+                    body[at:at + (1 << log)] = value.to_bytes(1 << log, "little", signed=True)
+                    minus = None
+                    continue
+                body[at:at + (1 << log)] = bytes(1 << log)
+                addend = inside
+                if not word >> 27 & 1:      # in place: the address in the object
+                    home = next(
+                        i for i, s in enumerate(sections, 1) if s[2] <= inside <= s[2] + s[3]
+                    )
+                    fixups.append(Fixup(at, kind, place(inside, home)))
+                    addend = 0
+                    continue
+            fixups.append(Fixup(at, kind, target(symbol, addend)))
+            addend = 0
+        fixups.sort(key=lambda f: f.offset)
+        contents[segment, name] = Content(bytes(body), length, tuple(fixups))
+    named = {
+        name: (place(value, section) if kind & 0x0E == 0x0E else value, bool(kind & 1))
+        for name, kind, section, value in symbols
+        if kind & 0x0E and not name.startswith("ltmp")
+    }
+    return Object(contents, named)
