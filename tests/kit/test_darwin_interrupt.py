@@ -233,7 +233,7 @@ class Guest:
         self.input = self.process.stdin.fileno()
         self.output = self.process.stdout.fileno()
 
-    def take(self, count: int, seconds: float = 5) -> bytes:
+    def take(self, count: int, seconds: float = 20) -> bytes:
         """`count` bytes of output; fails when they do not come in time."""
         data = b""
         end = time.monotonic() + seconds
@@ -241,7 +241,7 @@ class Guest:
             ready, _, _ = select.select([self.output], [], [], end - time.monotonic())
             assert ready, f"only {data!r} after {seconds} s"
             part = os.read(self.output, count - len(data))
-            assert part, f"ended with {self.process.wait(5)} after {data!r}"
+            assert part, f"ended with {self.process.wait(20)} after {data!r}"
             data += part
         return data
 
@@ -249,7 +249,7 @@ class Guest:
         self.process.send_signal(signal.SIGUSR1)
 
     def status(self) -> int:
-        return self.process.wait(5)
+        return self.process.wait(20)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def asleep(guest: Guest) -> None:
         time.sleep(0.1)
         return
     stat = Path(f"/proc/{guest.process.pid}/stat")
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while stat.read_text().rpartition(")")[2].split()[0] != "S":
         assert time.monotonic() < end
         time.sleep(0.002)

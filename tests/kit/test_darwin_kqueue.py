@@ -67,7 +67,7 @@ class Kq:
         data = self.guest.read(self._events, 32 * found)
         return [Event(*fields) for fields in EVENT.iter_unpack(data)]
 
-    def wait(self, seconds: float = 2) -> list[Event]:
+    def wait(self, seconds: float = 10) -> list[Event]:
         return self.events(timeout=seconds)
 
 
@@ -486,7 +486,7 @@ def test_kevent_waits_for_the_first_event(guest: Guest, kq: Kq) -> None:
 def test_kevent_returns_0_after_its_timeout(guest: Guest, kq: Kq) -> None:
     start = time.monotonic()
     assert [] == kq.events(timeout=0.03)
-    assert 0.025 < time.monotonic() - start < 1
+    assert 0.025 < time.monotonic() - start < 5
 
 
 def test_a_caught_signal_always_interrupts_and_changes_stay(guest: Guest, kq: Kq) -> None:
@@ -515,10 +515,12 @@ TIMER = abi.EVFILT_TIMER
 def test_a_timer_counts_its_expirations(guest: Guest, kq: Kq) -> None:
     kq.change(7, TIMER, ADD, 0, 10, udata=5)            # every 10 ms
     (event,) = kq.wait()
-    assert Event(7, TIMER, ADD | CLEAR, 0, 1, 5) == event
+    assert Event(7, TIMER, ADD | CLEAR, 0, event.data, 5) == event
+    assert event.data >= 1
+    start = time.monotonic()
     time.sleep(0.035)
     (event,) = kq.events()
-    assert 3 <= event.data <= 4
+    assert 3 <= event.data <= (time.monotonic() - start) * 100 + 2
     kq.change(7, TIMER, DELETE)
     assert [] == kq.events(timeout=0.03)
 
@@ -532,7 +534,7 @@ def test_units_of_timers(guest: Guest, kq: Kq, unit: int, amount: int) -> None:
     start = time.monotonic()
     kq.change(1, TIMER, ADD | ONESHOT, unit, amount)
     (event,) = kq.wait()
-    assert 0.018 < time.monotonic() - start < 0.5
+    assert 0.018 < time.monotonic() - start < 5
     assert (1, ADD | ONESHOT | CLEAR) == (event.data, event.flags)
     assert "ENOENT" == kq.fails(1, TIMER, DELETE)
 
@@ -554,7 +556,7 @@ def test_absolute_timers(guest: Guest, kq: Kq) -> None:
     assert "EINVAL" == kq.fails(2, TIMER, ADD, 0, 20)               # cannot become relative
     start = time.monotonic()
     assert 1 == len(kq.wait())
-    assert 0.01 < time.monotonic() - start < 0.5
+    assert 0.01 < time.monotonic() - start < 5
 
 
 def test_odd_timers(guest: Guest, kq: Kq) -> None:
@@ -569,11 +571,13 @@ def test_odd_timers(guest: Guest, kq: Kq) -> None:
 
 
 def test_many_timers_expire_in_order(guest: Guest, kq: Kq) -> None:
-    for number in range(50):
-        kq.change(number, TIMER, ADD | ONESHOT, abi.NOTE_USECONDS, 20_000 - 200 * number)
-    time.sleep(0.025)
-    found = [event.ident for _ in range(4) for event in kq.events()]
-    assert list(range(49, -1, -1)) == found
+    for number in range(8):     # steps long enough for a busy machine
+        kq.change(number, TIMER, ADD | ONESHOT, 0, 200 - 25 * number)
+    for number in range(100, 300):
+        kq.change(number, TIMER, ADD, abi.NOTE_SECONDS, 1000)
+    time.sleep(0.21)
+    found = [event.ident for _ in range(3) for event in kq.events(room=3)]
+    assert list(range(7, -1, -1)) == found
 
 
 # --- user -----------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_a_socket_that_never_connected_is_not_ready(guest: Guest) -> None:
     fresh = guest("socket", abi.AF_INET, abi.SOCK_STREAM, 0)
     start = time.monotonic()
     assert (0, [0]) == poll(guest, (fresh, IN | OUT), timeout=30)
-    assert 0.02 < time.monotonic() - start < 1
+    assert 0.02 < time.monotonic() - start < 5
 
 
 def test_urgent_data_is_pri(guest: Guest) -> None:
@@ -141,7 +141,7 @@ def test_timeouts(guest: Guest) -> None:
     first, second = guest.pair()
     start = time.monotonic()
     assert (0, [0]) == poll(guest, (first, IN), timeout=30)
-    assert 0.025 < time.monotonic() - start < 1
+    assert 0.025 < time.monotonic() - start < 5
     with later(0.02, lambda: os.write(second, b"x")):
         assert (1, [IN]) == poll(guest, (first, IN), timeout=-5)    # unsigned: 49 days
     start = time.monotonic()

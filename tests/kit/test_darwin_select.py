@@ -94,7 +94,7 @@ def test_the_timeout_is_read_and_left_alone(guest: Guest) -> None:
     at, timeout = guest.put(bits(first)), guest.put(timeval(0.03))
     start = time.monotonic()
     assert 0 == guest("select", first + 1, at, 0, 0, timeout)
-    assert 0.02 < time.monotonic() - start < 1
+    assert 0.02 < time.monotonic() - start < 5
     assert [] == numbers(guest, at)
     assert timeval(0.03) == guest.read(timeout, 16)
 

@@ -395,7 +395,7 @@ def test_connect_under_way_is_ealready(guest: Guest) -> None:
         guest.set(other, abi.IPPROTO_TCP, abi.TCP_CONNECTIONTIMEOUT, 1)
         start = time.monotonic()
         assert "ETIMEDOUT" == guest.fails("connect", other, name, 16)
-        assert 0.9 < time.monotonic() - start < 1.5
+        assert 0.9 < time.monotonic() - start < 5.5
     finally:
         for filler in fillers:
             filler.close()
@@ -604,7 +604,7 @@ def test_receive_timeout_ends_in_eagain(guest: Guest) -> None:
     guest.set(first, abi.SOL_SOCKET, abi.SO_RCVTIMEO, timeval(0.05))
     start = time.monotonic()
     assert "EAGAIN" == guest.fails("recvfrom", first, guest.put(8), 1, 0, 0, 0)
-    assert 0.04 < time.monotonic() - start < 1
+    assert 0.04 < time.monotonic() - start < 5
     with later(0.01, lambda: os.write(second, b"x")):
         assert 1 == guest("recvfrom", first, guest.put(8), 1, 0, 0, 0)
 

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -180,10 +181,8 @@ def reset(client: socket.socket) -> None:
     client.close()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 2.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait for something another process or the network does."""
-    import time
-
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
