@@ -368,3 +368,14 @@ def test_the_calls_that_take_two_registers_are_fork_and_pipe() -> None:
 
     load_rows()
     assert {"fork", "pipe"} == {row.name for row in table if row.returns is Returns.PAIR}
+
+
+def test_exit_cannot_be_made_to_fail(tmp_path: Path) -> None:
+    plan = [Fault(None, nth=0, error=errno.EIO)]
+    assert 3 == run(tmp_path, "exit #3\n    exit #4\n", plan=plan).code
+
+
+def test_events_can_be_read_after_the_machine_is_closed() -> None:
+    with boot("exit #3", trace=True) as machine:
+        machine.run()
+    assert ["exit(3)"] == [event.text for event in machine.events()]

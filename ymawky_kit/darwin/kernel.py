@@ -10,22 +10,20 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import importlib.util
 import mmap
 import os
-import resource
-import signal
-import sys
 from collections.abc import Callable
 from struct import Struct
-from typing import Any, Final
+from typing import Final
 
-from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin import abi
 from ymawky_kit.darwin.delivery import Info, Signals
-from ymawky_kit.darwin.errno import EFAULT, EINTR, ENOSYS, Errno
+from ymawky_kit.darwin.entry import compile_entry
+from ymawky_kit.darwin.errno import EFAULT, EINTR, ENOSYS, Errno, from_host
 from ymawky_kit.darwin.errno import name as errno_name
 from ymawky_kit.darwin.fault import describe, signal_for
-from ymawky_kit.darwin.table import Returns, Row, table
+from ymawky_kit.darwin.lifetime import finish, say
+from ymawky_kit.darwin.table import OnSignal, Returns, Row, table
 from ymawky_kit.darwin.task import Interrupted, ProcessEnd, Task
 from ymawky_kit.darwin.trace import TraceSink, arguments_of, preview_of
 from ymawky_kit.emu.cpu import CALL_NUMBER, CALL_NZCV, CARRY, Cpu, Reason, Stop
@@ -53,9 +51,7 @@ _JUNK: Final = 0xDEAD_0000_0000_0000
 def load_rows() -> None:
     """Import every row module, so that the table is complete."""
     for name in ROW_MODULES:
-        full = f"ymawky_kit.darwin.{name}"
-        if full not in sys.modules and importlib.util.find_spec(full) is not None:
-            importlib.import_module(full)
+        importlib.import_module(f"ymawky_kit.darwin.{name}")
 
 
 class Kernel:
@@ -103,6 +99,7 @@ class Kernel:
         self._ready_to_fork = False
         self._entries: dict[int, Callable[[], None]] = {}
         self._last_count = 0
+        self._events: list[SyscallEvent] = []
         self.choose()
 
     def choose(self) -> None:
@@ -137,7 +134,7 @@ class Kernel:
             number = EFAULT
         elif isinstance(error, Interrupted):
             row = self._row()
-            if row is not None and row.on_signal.name == "RESTART" and self.signals.restarts():
+            if row is not None and row.on_signal is OnSignal.RESTART and self.signals.restarts():
                 # ERESTART: carry is clear already in the kernel, pc goes back to the svc.
                 self._restart = True
                 cpu.stop()
@@ -145,8 +142,6 @@ class Kernel:
             cpu.stop()
             number = EINTR
         else:
-            from ymawky_kit.darwin.errno import from_host
-
             number = from_host(error.errno if isinstance(error, OSError) else None)
         cpu.leave(number, 0, cpu.call[CALL_NZCV] | CARRY)
         return errno_name(number)
@@ -182,7 +177,7 @@ class Kernel:
         pc = cpu.get_pc() - _SVC_SIZE
         what = "Mach trap" if number < 0 else "system call"
         if self.report:
-            say(f"unknown {what} {number} at {self.symbols.describe(pc)}")
+            self.say(f"unknown {what} {number} at {self.symbols.describe(pc)}")
         cpu.leave(ENOSYS, 0, cpu.call[CALL_NZCV] | CARRY)
         self.signals.post(abi.SIGSYS, Info(address=pc))
         cpu.stop()
@@ -204,6 +199,8 @@ class Kernel:
         first = 1 if indirect else 0
         raw = tuple(cpu.call[first:first + len(row.kinds)])
         fault = self.plan.next(row.name, self.process) if self.plan is not None else None
+        if row.name == "exit":
+            fault = None        # the one call that cannot fail
         shown: tuple[str, ...] = ()
         data = b""
         looking = self.trace is not None or self.observe
@@ -285,7 +282,7 @@ class Kernel:
         cpu = self.cpu
         if self.report:
             pc = cpu.get_pc() - _SVC_SIZE
-            say(
+            self.say(
                 f"strict: sp is {cpu.get_sp():#x}, not a multiple of 16, "
                 f"at {self.symbols.describe(pc)}"
             )
@@ -313,13 +310,17 @@ class Kernel:
 
     def events(self) -> list[SyscallEvent]:
         """What the trace holds so far, all processes."""
-        return list(self.trace.events()) if self.trace is not None else []
+        if self.trace is not None:
+            self._events = list(self.trace.events())
+        return self._events
 
     def close(self) -> None:
         """Give back what the host lent: dispositions, the trace."""
         self.signals.release()
         if self.trace is not None:
+            self.events()       # they can still be asked for
             self.trace.close()
+            self.trace = None
         self._ordinals.close()
 
     def _fault(self, stop: Stop) -> None:
@@ -327,9 +328,13 @@ class Kernel:
         action = self.signals.actions[number]
         if not action.caught or self.signals.mask >> (number - 1) & 1:
             if self.report:
-                say(describe(self, stop, number))
+                self.say(describe(self, stop, number))
             raise ProcessEnd(signal=number)
         self.signals.force(number, info)
+
+    def say(self, text: str) -> None:
+        """Lines of our own on the guest's standard error."""
+        say(text, self.task.files.redirected.get(2, 2))
 
     def ended(self, end: ProcessEnd) -> None:
         """In a process of the guest's own: end it the way the guest ended."""
@@ -385,89 +390,3 @@ class Kernel:
         for action in self.task.on_fork:
             action()
         return os.getpid(), 1
-
-
-def take_over(kernel: Kernel, trace: TraceSink | None) -> None:
-    """Make this host process the guest's own: limits, signals and descriptors are its."""
-    task = kernel.task
-    task.owns_process = True
-    files = task.files
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= hard < files.ceiling + 64:
-        files.ceiling = hard - 64       # a small host: ours are the last 64
-    if trace is not None:
-        trace.move(files.claim)
-    task.limits[abi.RLIMIT_NOFILE] = (abi.NOFILE_SOFT, abi.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(abi.NOFILE_SOFT, soft), hard))
-    files.hidden = frozenset()
-    # Python ignores SIGPIPE, which we keep, and catches SIGINT, which we do not.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for number, host in host_signal.TO_HOST.items():
-        if number != abi.SIGPIPE and signal.getsignal(host) is signal.SIG_IGN \
-                and number not in (abi.SIGXFSZ,):
-            kernel.signals.inherit_ignored(number)
-    kernel.signals.mask = host_signal.current_mask()
-
-
-def compile_entry(row: Row, task: Task, first: int) -> Callable[[], None]:
-    """One function that decodes the arguments, calls the row and writes the registers.
-
-    `first` is 1 for an indirect call, whose arguments start at x1.
-    """
-    key = (row.number, first)
-    cache: dict[tuple[int, int], Callable[[], None]] = task.state.setdefault("entries", {})
-    found = cache.get(key)
-    if found is not None:
-        return found
-    arguments = ["task", *(
-        kind.code.format(x=f"call[{index}]") for index, kind in enumerate(row.kinds, first)
-    )]
-    lines = ["def entry():", f"    result = handler({', '.join(arguments)})"]
-    if row.number < 0:
-        # A Mach trap writes x0 only; flags and x1 stay.
-        lines.append(f"    leave((result or 0) & {_MASK64:#x}, call[1], call[{CALL_NZCV}])")
-    elif row.returns is Returns.PAIR:
-        lines.append(
-            f"    leave(result[0] & {_MASK64:#x}, result[1], "
-            f"call[{CALL_NZCV}] & {~CARRY & _MASK64:#x})"
-        )
-    elif row.returns is not Returns.KEPT:
-        mask = 0xFFFFFFFF if row.returns is Returns.UINT else _MASK64
-        lines.append(
-            f"    leave(result & {mask:#x} if result else 0, 0, "
-            f"call[{CALL_NZCV}] & {~CARRY & _MASK64:#x})"
-        )
-    names: dict[str, Any] = {
-        "handler": row.handler, "task": task, "memory": task.memory,
-        "call": task.cpu.call, "leave": task.cpu.leave,
-    }
-    exec(compile("\n".join(lines), f"<entry of {row.name}>", "exec"), names)
-    entry: Callable[[], None] = names["entry"]
-    cache[key] = entry
-    return entry
-
-
-def say(text: str) -> None:
-    """Lines of our own on the guest's standard error, in one write."""
-    data = "".join(f"ymawky: {line}\n" for line in text.splitlines()).encode()
-    try:
-        os.write(2, data)
-    except OSError:
-        return      # the guest has closed it: nobody is listening
-
-
-def finish(end: ProcessEnd) -> None:
-    """End this host process as the guest ended; does not return."""
-    if end.signal:
-        host = host_signal.TO_HOST.get(end.signal, int(signal.SIGKILL))
-        try:
-            hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-            resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-        except (ValueError, OSError):
-            pass        # a core file more is no harm
-        host_signal.set_action(host, host_signal.DEFAULT)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [host])
-        os.kill(os.getpid(), host)
-        os._exit(128 + end.signal)
-    os._exit(end.status)

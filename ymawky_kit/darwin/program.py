@@ -230,9 +230,7 @@ def _become(
         start_program(kernel, loaded, argv, env, path)
     except (KitError, Errno) as error:
         if kernel.report:
-            from ymawky_kit.darwin.kernel import say
-
-            say(str(error))
+            kernel.say(str(error))
         raise ProcessEnd(signal=abi.SIGKILL) from None
 
 

@@ -50,7 +50,7 @@ def quoted_or_pointer(task: Task, address: int, size: int) -> str:
     data = _bytes(task, address, size)
     if not data and size:
         return hex(address)
-    return quoted(data, _SHOWN) + ("..." if size > PREVIEW >= _SHOWN > len(data) else "")
+    return quoted(data, _SHOWN)
 
 
 def _bytes(task: Task, address: int, size: int) -> bytes:
@@ -70,7 +70,7 @@ class TraceSink:
     def __init__(self, path: str | None = None) -> None:
         """Append to `path`, or to a nameless file that `events` reads back."""
         if path is None:
-            import tempfile     # slow to load, and not needed by an emulated process
+            import tempfile  # slow to load, and not needed by an emulated process
 
             handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
             os.close(handle)

@@ -108,7 +108,7 @@ def main(words: list[str]) -> NoReturn:
     except OSError as error:
         _fail(f"{options.program}: {error.strerror}",
               NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN)
-    from ymawky_kit.darwin.kernel import finish
+    from ymawky_kit.darwin.lifetime import finish
     from ymawky_kit.emu.exit import ProcessEnd
     from ymawky_kit.source import KitError
 
@@ -137,7 +137,7 @@ def main(words: list[str]) -> NoReturn:
 
 
 def _boot(options: Options, data: bytes) -> Machine:
-    from ymawky_kit.darwin.kernel import take_over
+    from ymawky_kit.darwin.lifetime import take_over
     from ymawky_kit.darwin.startup import assemble_machine
     from ymawky_kit.darwin.trace import TraceSink
     from ymawky_kit.emu.plan import FaultPlan
