@@ -87,22 +87,23 @@ def _walk(
         parts = _components(path)
         while True:
             part = parts.pop(0)
+            bare = part.rstrip(b"/")
             here = opened[-1] if opened else base
             last = not parts
-            if part.rstrip(b"/") in (b".", b"..") and not last:
-                if part == b"..":
+            if bare == b"..":
+                if beneath and depth < 1:
+                    raise Errno(EACCES)
+                if not last:
                     depth -= 1
-                    if depth < 0 and beneath:
-                        raise Errno(EACCES)
                     opened.append(_enter(here, b".."))
+                    continue
+            elif bare == b"." and not last:
                 continue
-            if part == b".." and beneath and depth < 1:
-                raise Errno(EACCES)
             if _is_link(here, part) and (not last or follow or part.endswith(b"/")):
                 if links >= abi.MAXSYMLINKS:
                     raise Errno(ELOOP)
                 links += 1
-                target = os.readlink(part.rstrip(b"/"), dir_fd=optional(here))
+                target = os.readlink(bare, dir_fd=optional(here))
                 if target.startswith(b"/"):
                     if beneath:
                         raise Errno(EACCES)
