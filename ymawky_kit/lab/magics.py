@@ -76,5 +76,17 @@ def load_ipython_extension(shell: Any) -> None:
     """Called by %load_ext ymawky_kit.lab."""
     shell.register_magics(LabMagics)
     shell.set_custom_exc((KitError,), show_error)
-    if shell.has_trait("kernel") and shell.kernel is not None:
-        display(HTML(assets()))  # type: ignore[no-untyped-call]
+    if not (shell.has_trait("kernel") and shell.kernel is not None):
+        return
+
+    def again(info: Any) -> None:
+        # IPython does nothing for an extension that is loaded, but the page may be new.
+        if "%load_ext ymawky_kit.lab" in (info.raw_cell or ""):
+            _bring()
+
+    shell.events.register("pre_run_cell", again)
+    _bring()
+
+
+def _bring() -> None:
+    display(HTML(assets()))  # type: ignore[no-untyped-call]
