@@ -131,8 +131,8 @@ def adopt(task: Task, fd: int) -> Description | None:
         return None
     kind = host_socket.option(fd, host.SOL_SOCKET, host.SO_TYPE)
     if LINUX:
-        family = host_socket.option(fd, host.SOL_SOCKET, host.SO_DOMAIN)
-        protocol = host_socket.option(fd, host.SOL_SOCKET, host.SO_PROTOCOL)
+        family = host_socket.option(fd, host.SOL_SOCKET, host_socket.SO_DOMAIN)
+        protocol = host_socket.option(fd, host.SOL_SOCKET, host_socket.SO_PROTOCOL)
     else:
         sockaddr.length.value = sockaddr.HOST_SIZE
         host_socket.check(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
 from typing import Final
 
@@ -23,7 +24,6 @@ from ymawky_kit.darwin.errno import (
     from_host,
 )
 from ymawky_kit.darwin.event_queue import Queue
-from ymawky_kit.darwin.host_socket import LINUX
 from ymawky_kit.darwin.knote import FILTERS, Event, Filter, Note
 from ymawky_kit.darwin.watcher import own
 
@@ -61,8 +61,10 @@ class _Process(Filter):
     """EVFILT_PROC: NOTE_EXIT and NOTE_EXITSTATUS, through a pidfd."""
 
     def attach(self, queue: Queue, note: Note) -> None:
+        if sys.platform != "linux":
+            raise Errno(ENOTSUP)
         wanted = abi.NOTE_EXIT | abi.NOTE_EXITSTATUS
-        if note.asked & ~wanted or not LINUX:
+        if note.asked & ~wanted:
             raise Errno(ENOTSUP)        # NOTE_FORK, NOTE_EXEC, NOTE_SIGNAL
         pid = note.ident
         if not 0 < pid <= abi.INT_MAX:

@@ -12,6 +12,7 @@ bsd/kern/uipc_socket.c (filt_soread_common, filt_sowrite_common), bsd/kern/sys_p
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -393,6 +394,8 @@ class Queue:
 
 def _exit_status(pidfd: int) -> int:
     """A child's wait status in Darwin's numbers; 0 when it was reaped before."""
+    if sys.platform != "linux":
+        return 0
     try:
         found = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except OSError:

@@ -109,6 +109,10 @@ READ_END: Final[int] = POLLRDHUP or POLLHUP
 FIONREAD: Final = 0x541B if LINUX else abi.FIONREAD
 OUTQUEUE: Final = 0x5411 if LINUX else 0
 
+#: Options that only Linux has.
+SO_DOMAIN: Final = int(getattr(socket, "SO_DOMAIN", -1))
+SO_PROTOCOL: Final = int(getattr(socket, "SO_PROTOCOL", -1))
+TCP_INFO: Final = int(getattr(socket, "TCP_INFO", -1))
 #: struct tcp_info of Linux: tcpi_state is its first byte, and for a listener
 #: tcpi_unacked (offset 24) counts the connections waiting for accept.
 TCP_INFO_SIZE: Final = 28
@@ -155,7 +159,7 @@ def tcp_info(fd: int) -> tuple[int, int]:
     if not LINUX:
         return 0, 0
     _length.value = TCP_INFO_SIZE
-    if get_option(fd, socket.IPPROTO_TCP, socket.TCP_INFO, _cell_address, _length_address) < 0:
+    if get_option(fd, socket.IPPROTO_TCP, TCP_INFO, _cell_address, _length_address) < 0:
         return 0, 0
     return _cell.raw[0], int(_INT.unpack_from(_cell, 24)[0])
 
