@@ -129,7 +129,7 @@ ERESTART: Final = -1
 EJUSTRETURN: Final = -2
 
 
-class Errno(Exception):  # noqa: N818 - it is a number of the table, as C says it
+class Errno(Exception):
     """A system call failed with a Darwin error number."""
 
     __slots__ = ("number",)
