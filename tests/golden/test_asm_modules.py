@@ -22,7 +22,9 @@ MODULES = {
 }
 
 #: What no module may happen to use yet but readers may.
-CORPUS = {path.stem: Source.read(path) for path in sorted((Path(__file__).parent / "asm").glob("*.s"))}
+CORPUS = {
+    path.stem: Source.read(path) for path in sorted((Path(__file__).parent / "asm").glob("*.s"))
+}
 
 
 def comparable(module: ObjectFile) -> Object:

@@ -11,6 +11,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -89,18 +90,15 @@ def encodings(name: str, instructions: tuple[str, ...]) -> list[bytes | None]:
     accepted = dict(enumerate(instructions))
     for _ in range(4):
         text = "".join(f"{i}\n" for i in accepted.values())
-        done = subprocess.run(
-            [*clang(name), "-x", "assembler", "-c", "-o", "/dev/stdout", "-"],
-            input=text.encode(), capture_output=True,
-        ) if name != _ZIG else _zig_object(text)
+        done, made = _assembled(name, text)
         if done.returncode == 0:
-            data = read(done.stdout).sections["__TEXT", "__text"].data
+            data = read(made).sections["__TEXT", "__text"].data
             assert len(data) == 4 * len(accepted)
             codes: list[bytes | None] = [None] * len(instructions)
             for place, number in enumerate(accepted):
                 codes[number] = data[4 * place:4 * place + 4]
             return codes
-        messages = done.stderr.decode()
+        messages = done.stderr
         wrong = {int(n) - 1 for n in re.findall(r"<stdin>:(\d+):\d+: error", messages)}
         assert wrong, messages
         accepted = {
@@ -110,17 +108,14 @@ def encodings(name: str, instructions: tuple[str, ...]) -> list[bytes | None]:
     raise AssertionError("the assembler keeps finding new mistakes")
 
 
-def _zig_object(text: str) -> subprocess.CompletedProcess[bytes]:
-    import tempfile
-
+def _assembled(name: str, text: str) -> tuple[subprocess.CompletedProcess[str], bytes]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "a.o"
         done = subprocess.run(
-            [*clang(_ZIG), "-x", "assembler", "-c", "-o", str(target), "-"],
-            input=text.encode(), capture_output=True,
+            [*clang(name), "-x", "assembler", "-c", "-o", str(target), "-"],
+            input=text, capture_output=True, text=True,
         )
-        made = target.read_bytes() if done.returncode == 0 else b""
-        return subprocess.CompletedProcess(done.args, done.returncode, made, done.stderr)
+        return done, target.read_bytes() if done.returncode == 0 else b""
 
 
 # --- reading MH_OBJECT files (mach-o/loader.h, nlist.h, reloc.h) -----------

@@ -7,7 +7,7 @@ of operand kinds.  The notation:
     Xs Ws          the same, number 31 being sp
     R Rs           a form each with X and W in all these places
     B H S D Q      a scalar floating-point register;  F: a form each with S and D
-    V  V.16b,8b    a vector register of any, or of these shapes
+    V  V.16b,8b    a vector register of any, or of these shapes;  VF: of 2s, 4s or 2d
     E  E.bh        an element of a vector register
     {}             a list of vector registers
     #1..8  #0..504/8                  numbers, and each 8th of them
@@ -89,10 +89,9 @@ bfc:               R #amount #width
 bfm sbfm ubfm:     R R #amount #amount
 cls clz rbit rev16 rev:         R R
 rev32:             X X
-sxtb sxth:         R W
-sxtw:              X W
+sxtb sxth:         R W | X X
+sxtw uxtw:         X W | X X
 uxtb uxth:         R W
-uxtw:              X W
 crc32b crc32h crc32w crc32cb crc32ch crc32cw:   W W W
 crc32x crc32cx:    W W X
 # --- moves
@@ -137,9 +136,9 @@ ldrh strh:         W [2]
 ldrsb:             R [1]
 ldrsh:             R [2]
 ldrsw:             X [4] | X label19
-ldur stur:         R [Xs] | R [Xs,#-256..255]
-                   | Q [Xs,#-256..255] | D [Xs,#-256..255] | S [Xs,#-256..255]
-                   | H [Xs,#-256..255] | B [Xs,#-256..255]
+ldur stur:         R [Xs] | R [Xs,#-256..255] | Q [Xs] | Q [Xs,#-256..255]
+                   | D [Xs] | D [Xs,#-256..255] | S [Xs] | S [Xs,#-256..255]
+                   | H [Xs] | H [Xs,#-256..255] | B [Xs] | B [Xs,#-256..255]
 ldurb sturb ldurh sturh:        W [Xs] | W [Xs,#-256..255]
 ldursb ldursh:     R [Xs] | R [Xs,#-256..255]
 ldursw:            X [Xs] | X [Xs,#-256..255]
@@ -162,18 +161,18 @@ prfm:              prefetch [Xs] | prefetch [Xs,#0..32760/8] | prefetch [Xs,X]
                    | prefetch [Xs,X,lsl(0,3)] | prefetch label19
 prfum:             prefetch [Xs] | prefetch [Xs,#-256..255]
 # --- floating point
-fmov:              F F | S W | W S | D X | X D | F #float | V #float | E.d X | X E.d
-fadd fsub fmul fdiv fmax fmin fmaxnm fminnm fabd:       F F F | V V V
+fmov:              F F | S W | W S | D X | X D | F #float | VF #float | E.d X | X E.d
+fadd fsub fmul fdiv fmax fmin fmaxnm fminnm fabd:       F F F | VF VF VF
 fnmul:             F F F
 fmadd fmsub fnmadd fnmsub:      F F F F
-fabs fneg fsqrt frinta frinti frintm frintn frintp frintx frintz:       F F | V V
+fabs fneg fsqrt frinta frinti frintm frintn frintp frintx frintz:       F F | VF VF
 fcmp fcmpe:        F F | F #zero
 fccmp fccmpe:      F F #0..15 cond
 fcsel:             F F F cond
 fcvt:              S D | D S | H S | S H | H D | D H
 fcvtas fcvtau fcvtms fcvtmu fcvtns fcvtnu fcvtps fcvtpu:  R F | F F
-fcvtzs fcvtzu:     R F | X F #1..64 | W F #1..32
-scvtf ucvtf:       F R | F F | F X #1..64 | F W #1..32
+fcvtzs fcvtzu:     R F | F F | X F #1..64 | W F #1..32 | S S #1..32 | D D #1..64
+scvtf ucvtf:       F R | F F | F X #1..64 | F W #1..32 | S S #1..32 | D D #1..64
 # --- vectors: shapes are left to the encoder
 abs addhn addhn2 addp addv bif bit bsl cmeq cmge cmgt cmhi cmhs cmle cmlo cmls cmlt cmtst cnt
 dup ext faddp fcmeq fcmge fcmgt fmla fmls ins ld1 ld1r ld2 ld2r ld3 ld3r ld4 ld4r mla mls movi
@@ -234,7 +233,7 @@ _WORDS: Final[dict[str, Kind]] = {
     "#float": FloatKind(),
     "#zero": FloatZeroKind(),
     "{}": ListKind(),
-    "V": VectorKind(),
+    "V": VectorKind(), "VF": VectorKind(("2s", "4s", "2d")),
     "E": ElementKind(),
     "X": RegisterKind("x"), "Xs": RegisterKind("x", True),
     "W": RegisterKind("w"), "Ws": RegisterKind("w", True),

@@ -487,21 +487,24 @@ class FloatKind(Kind):
             whole = context.number(operand.slot, operand.start, operand.end)
             if isinstance(whole, Miss):
                 return whole
-            return Miss(
-                1, "a floating-point number such as 1.0", operand.start, operand.end, "an integer"
-            )
+            number = float(whole)
         else:
             return Miss(0, self.wanted, operand.start, operand.end, describe(operand, context))
         if any(abs(number) == n / 16 * 2.0**r for n in range(16, 32) for r in range(-3, 5)):
             return None
         return Miss(
             2, "n/16 times a power of two, n from 16 to 31, 0.125 to 31.0",
-            operand.start, operand.end, operand.text,
+            operand.start, operand.end, str(number),
             "0.0 comes from the zero register: fmov d0, xzr" if number == 0 else None,
         )
 
+    def text(self, operand: Operand, context: Context) -> str:
+        if isinstance(operand, Immediate):
+            return f"#{context.values[operand.slot].number}.0"
+        return plain_text(operand, context)
+
     def examples(self, place: int) -> Sequence[str]:
-        return "#1.0", "#-1.0", "#0.125", "#31.0", "#1.9375"
+        return "#1.0", "#2", "#-1.0", "#0.125", "#31.0", "#1.9375"
 
     def counterexamples(self) -> Sequence[str]:
         return "#0.1", "#32.0", "#0.0"
