@@ -13,6 +13,7 @@ from support.programs import Finished, boot, finish, run, start, system_call
 
 from ymawky_kit.darwin import abi
 from ymawky_kit.emu.memory import BadAddress
+from ymawky_kit.run import EmulatedRunner
 
 # sigaction(number, &action, 0) for `action` in .data.
 _SIGACTION = """
@@ -320,7 +321,9 @@ _WAIT_IN_READ = """
 """
 
 
-def interrupted_read(tmp_path: Path, flags: int, after: str) -> Finished:
+def interrupted_read(
+    tmp_path: Path, flags: int, after: str, runner: EmulatedRunner | None = None
+) -> Finished:
     text = (
         _SIGACTION.format(number=30) + _WAIT_IN_READ + after + _TRAMPOLINE
         + "handler:\n    ret\n" + _ACTION.format(mask=0, flags=flags)
@@ -328,7 +331,7 @@ def interrupted_read(tmp_path: Path, flags: int, after: str) -> Finished:
     )
     inside, outside = os.pipe()
     try:
-        with start(tmp_path, text, stdin=inside) as process:
+        with start(tmp_path, text, stdin=inside, runner=runner) as process:
             while b"!" not in process.output:
                 time.sleep(0.005)
             time.sleep(0.05)
@@ -348,6 +351,14 @@ def test_read_is_interrupted_without_sa_restart(tmp_path: Path) -> None:
 
 def test_read_goes_on_with_sa_restart(tmp_path: Path) -> None:
     done = interrupted_read(tmp_path, abi.SA_RESTART, "    expect cc, 1\n    exit x0\n")
+    assert 3 == done.code, done
+
+
+def test_hosts_without_our_machine_code_deliver_signals_too(tmp_path: Path) -> None:
+    plain = EmulatedRunner(machine_code=False)
+    done = interrupted_read(tmp_path, 0, "    expect cs, 1\n    exit x0\n", plain)
+    assert abi_errno("EINTR") == done.code, done
+    done = interrupted_read(tmp_path, abi.SA_RESTART, "    expect cc, 1\n    exit x0\n", plain)
     assert 3 == done.code, done
 
 

@@ -317,3 +317,9 @@ action: .quad handler, tramp, 0
         action = machine.symbols.address("action")
         assert 0 == system_call(machine, 46, 30, action, 0)
         assert 77 == machine.call("signal_self").value
+
+
+def test_a_function_that_ends_the_process_is_a_fault_of_the_call(machine) -> None:
+    with pytest.raises(CallFault, match=r"the process ended at .*: exit 0"):
+        machine.call("start")
+    assert 5 == machine.call("add_them", 2, 3).value

@@ -259,7 +259,7 @@ def test_trace_has_a_limit(tmp_path: Path) -> None:
 def test_options_survive_the_command_line() -> None:
     options = Options(
         "prog", ["--a", "b c"], trace="t", plan=FaultPlan([Fault("read", 2, 5)]).to_json(),
-        slide=0x4000, strict=True, quiet=True, name="n", token="x", without="LC_CTYPE",
+        slide=0x4000, strict=True, plain=True, quiet=True, name="n", token="x", without="LC_CTYPE",
     )
     assert options == Options.parse(options.words())
     with pytest.raises(ValueError, match="unknown option"):

@@ -180,12 +180,21 @@ class Signals:
         if ignored or (number == abi.SIGCHLD and self.auto_reap):
             handler = host_signal.IGNORE
         elif action.caught or number in self._watchers:
-            handler = self._cpu.counter.signal_handler or host_signal.DEFAULT
+            native = self._cpu.counter.signal_handler
+            if native is None:
+                host_signal.set_python_action(host, self._mark)
+                return
+            handler = native
         elif number in host_signal.FAULTS:
             handler = host_signal.DEFAULT
         before = host_signal.set_action(host, handler)
         if before is not None:
             self._before.setdefault(host, before)
+
+    def _mark(self, host: int, _frame: object) -> None:
+        """What the native handler does, for hosts without it."""
+        self._seen[host] = 1
+        self._words[ATTENTION] = 1
 
     def inherit_ignored(self, number: int) -> None:
         """A signal that was ignored when the process began."""
@@ -333,9 +342,12 @@ class Signals:
     def watch_children(self) -> None:
         """Make SIGCHLD end sleeps although the guest leaves it alone."""
         if not self.actions[abi.SIGCHLD].caught and not self.auto_reap:
-            handler = self._cpu.counter.signal_handler
-            if handler is not None:
-                host_signal.set_action(host_signal.TO_HOST[abi.SIGCHLD], handler)
+            native = self._cpu.counter.signal_handler
+            host = host_signal.TO_HOST[abi.SIGCHLD]
+            if native is None:
+                host_signal.set_python_action(host, self._mark)
+            else:
+                host_signal.set_action(host, native)
 
     def unwatch_children(self) -> None:
         self._apply(abi.SIGCHLD)

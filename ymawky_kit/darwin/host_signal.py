@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from errno import EINTR
 from math import ceil
 from typing import Final
@@ -130,12 +130,10 @@ def set_action(host: int, handler: int) -> int | None:
     return before or DEFAULT
 
 
-def get_action(host: int) -> int:
-    """DEFAULT, IGNORE or a handler, read without a moment's change for Python's own."""
-    found = signal.getsignal(host)
-    if found is signal.SIG_IGN:
-        return IGNORE
-    return DEFAULT
+def set_python_action(host: int, handler: Callable[[int, object], None]) -> None:
+    """A handler in Python: it runs once the interpreter has its turn again."""
+    signal.signal(host, handler)
+    signal.siginterrupt(host, True)
 
 
 class _Timespec(ctypes.Structure):

@@ -28,9 +28,7 @@ def take_over(kernel: Kernel, trace: TraceSink | None) -> None:
     task.limits[abi.RLIMIT_NOFILE] = (abi.NOFILE_SOFT, abi.RLIM_INFINITY)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(abi.NOFILE_SOFT, soft), hard))
     files.hidden = frozenset()
-    # Python ignores SIGPIPE, which we keep, and catches SIGINT, which we do not.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Python ignores SIGPIPE and SIGXFSZ; the first we keep.
     for number, host in host_signal.TO_HOST.items():
         if number != abi.SIGPIPE and signal.getsignal(host) is signal.SIG_IGN \
                 and number not in (abi.SIGXFSZ,):

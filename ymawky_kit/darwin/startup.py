@@ -66,6 +66,7 @@ def assemble_machine(
     plan: FaultPlan | None,
     trace: TraceSink | None,
     hold_lock: bool,
+    use_native: bool = True,
 ) -> tuple[Machine, Kernel]:
     """`boot` without the precautions for sharing a process; the kernel too."""
     words = [word.encode() if isinstance(word, str) else word for word in argv]
@@ -73,7 +74,7 @@ def assemble_machine(
     memory = Memory()
     try:
         loaded = load(memory, program, slide=slide)
-        cpu = Cpu(memory, hold_lock=hold_lock)
+        cpu = Cpu(memory, hold_lock=hold_lock, use_native=use_native)
         kernel = Kernel(memory, cpu, strict=strict, plan=plan, trace=trace)
         name = path if path is not None else (words[0] if words else b"program")
         start_program(

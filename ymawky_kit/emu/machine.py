@@ -41,7 +41,8 @@ class Supervisor(Protocol):
 
 
 class CallFault(Exception):
-    """A called function did not return: it faulted, or used up its instructions."""
+    """A called function did not return: it faulted, used up its instructions, or ended
+    the process."""
 
     def __init__(self, stop: Stop, pc: int, text: str) -> None:
         self.stop = stop
@@ -261,6 +262,12 @@ class Machine:
         words[native.LIMIT] = count + limit
         try:
             self._until_return()
+        except ProcessEnd as finish:
+            pc = cpu.get_pc()
+            raise CallFault(
+                Stop(Reason.STOPPED), pc,
+                f"the process ended at {self.symbols.describe(pc)}: {finish.exit_status}",
+            ) from None
         finally:
             words[native.LIMIT] = native.NO_LIMIT
             if end is not None:

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, Protocol
 
+from ymawky_kit.source import KitError
+
 PAGE: Final = 0x4000
 READ: Final = 1
 WRITE: Final = 2
@@ -111,6 +113,12 @@ class Memory:
     """The address space of one guest process."""
 
     def __init__(self, size: int = LIMIT - BASE) -> None:
+        if mmap.PAGESIZE > PAGE:
+            raise KitError.of(
+                f"this machine's pages are {mmap.PAGESIZE // 1024} KiB",
+                hint="the emulated Darwin maps pages of 16 KiB: a kernel with 4 or 16 KiB pages "
+                     "can run it",
+            )
         self.size = size
         flags = _PRIVATE_ANON | _NORESERVE
         self._host = _host_map(None, size, 0, flags)

@@ -160,8 +160,9 @@ def _executable(code: bytes) -> int | None:
         return None
     if platform.machine() == "aarch64":
         # Written as data, run as code: the instruction cache must learn of it.
-        flush = getattr(ctypes.CDLL("libgcc_s.so.1"), "__clear_cache", None)
-        if flush is None:
+        try:
+            flush = ctypes.CDLL("libgcc_s.so.1")["__clear_cache"]
+        except (OSError, AttributeError):
             return None
         flush(ctypes.c_void_p(address), ctypes.c_void_p(address + len(code)))
     return int(address)

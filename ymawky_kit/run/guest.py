@@ -7,6 +7,7 @@ Options (all optional, before FILE):
   --plan=JSON        a fault plan
   --slide=N          move the program by N bytes
   --strict           spoil registers at calls, check sp
+  --plain            do without host machine code, as on hosts we have none for
   --quiet            no report when a fault kills the program
   --argv0=TEXT       what the program sees as its own name
   --without=NAME     a variable that Python itself has put into the environment
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +42,7 @@ class Options:
     plan: str | None = None
     slide: int = 0
     strict: bool = False
+    plain: bool = False
     quiet: bool = False
     name: str | None = None
     token: str | None = None
@@ -63,6 +66,8 @@ class Options:
                 options.slide = int(value, 0)
             elif key == "--strict":
                 options.strict = True
+            elif key == "--plain":
+                options.plain = True
             elif key == "--quiet":
                 options.quiet = True
             elif key == "--argv0":
@@ -86,6 +91,8 @@ class Options:
             found.append(f"--slide={self.slide:#x}")
         if self.strict:
             found.append("--strict")
+        if self.plain:
+            found.append("--plain")
         if self.quiet:
             found.append("--quiet")
         if self.name is not None:
@@ -99,6 +106,8 @@ class Options:
 
 def main(words: list[str]) -> NoReturn:
     """Become the program; ends the process as the program ends."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)    # Ctrl-C ends it, without a traceback
     try:
         options = Options.parse(words)
     except ValueError as error:
@@ -154,6 +163,7 @@ def _boot(options: Options, data: bytes) -> Machine:
         plan=FaultPlan.from_json(options.plan) if options.plan is not None else None,
         trace=trace,
         hold_lock=True,
+        use_native=not options.plain,
     )
     kernel.report = not options.quiet
     take_over(kernel, trace)

@@ -367,8 +367,14 @@ class EmulatedRunner:
         plan: str | None = None,
         trace: bool = False,
         report: bool = True,
+        machine_code: bool = True,
     ) -> None:
-        """`plan` is FaultPlan.to_json(); `trace` keeps every call for Process.trace()."""
+        """`plan` is FaultPlan.to_json(); `trace` keeps every call for Process.trace().
+
+        `machine_code=False` does without the few host instructions of emu/native.py, as
+        on hosts that have none: slower, and a loop without calls hears no signal.
+        """
+        self.machine_code = machine_code
         self.slide = slide
         self.strict = strict
         self.plan = plan
@@ -389,6 +395,7 @@ class EmulatedRunner:
         options = Options(
             str(program.resolve()), list(args), slide=self.slide, strict=self.strict,
             plan=self.plan, quiet=not self.report, name=str(program),
+            plain=not self.machine_code,
             trace=str(trace_file) if trace_file is not None else None,
             token=secrets.token_hex(8),
             # In the C locale Python sets this for itself (PEP 538).
