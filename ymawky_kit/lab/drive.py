@@ -155,7 +155,7 @@ def timeline_call(event: SyscallEvent) -> Call:
     elif event.result is not None:
         result = event.text.rpartition(" = ")[2].removesuffix("  (injected)")
         if event.name in _PROCESS_NUMBERS and event.result > 0:
-            result = "its number" + (f", {event.second}" if event.second else "")
+            result = "a process" + (f", x1 = {event.second}" if event.second else "")
     arguments = [_ADDRESS.sub("…", argument) for argument in event.arguments]
     if event.name.startswith("open") and "O_CREAT" not in "".join(arguments):
         arguments.pop()                 # the mode means something only for a new file

@@ -429,6 +429,24 @@ def _literal(f: dict[str, int]) -> dict[str, str]:
             "imm19": _away(f["imm19"], 19), "Rt": f"into {_x(f['Rt'], int(f['opc'] != 0))}"}
 
 
+def _structure(f: dict[str, int]) -> dict[str, str]:
+    return {
+        "Q": "16 bytes a register" if f["Q"] else "8 bytes a register",
+        "opcode": "load or store, how many registers, how they are filled",
+        "Rn": f"address in {_x(f['Rn'], sp=True)}",
+        "Rt": f"first register v{f['Rt']}",
+    }
+
+
+def _vector(f: dict[str, int]) -> dict[str, str]:
+    return {
+        "top": "which kind of vector, how long",
+        "opcode": "which operation on many numbers at once",
+        "Rn": f"from register number {f['Rn']}",
+        "Rd": f"into register number {f['Rd']}",
+    }
+
+
 FORMATS: Final = (
     Format("hint", "=11010101000000110010 CRm:4 op2:3 =11111", _hint),
     Format("move wide (a number into a register)",
@@ -468,6 +486,10 @@ FORMATS: Final = (
            "size:2 =111 V:1 =00 opc:2 =0 imm9:9 mode:2 Rn:5 Rt:5", _memory_moving),
     Format("load or store two", "opc:2 =101 V:1 =0 mode:2 L:1 imm7:7 Rt2:5 Rn:5 Rt:5", _pair),
     Format("load from nearby code", "opc:2 =011 V:1 =00 imm19:19 Rt:5", _literal),
+    # Vectors: the book uses a handful, and explains them where it does.
+    Format("vector operation", "top:3 =0111 opcode:15 Rn:5 Rd:5", _vector),
+    Format("vector or floating-point operation", "top:3 =1111 opcode:15 Rn:5 Rd:5", _vector),
+    Format("load or store of whole vectors", "=0 Q:1 =0011 opcode:16 Rn:5 Rt:5", _structure),
 )
 
 
