@@ -43,7 +43,7 @@ install()
 
 @table.syscall(362, "kqueue", support=FULL)
 def kqueue(task: Task) -> int:
-    """kqueue(2): the number is close-on-exec, and absent in a forked child."""
+    """The number is close-on-exec, and absent in a forked child."""
     fd = limits.admit(task, create())
     queue = Queue(task, fd)
     task.files.attach(fd, Description("kqueue", data=queue))
@@ -100,7 +100,7 @@ _NOTE: Final = (
 def kevent(
     task: Task, fd: int, changes: int, change_count: int, events: int, room: int, timeout: int
 ) -> int:
-    """kevent(2): apply all changes, then collect; always EINTR on a caught signal."""
+    """Apply all changes, then collect; always EINTR on a caught signal."""
     return _kevent(task, fd, changes, change_count, events, room, timeout, 0, _KEVENT)
 
 
@@ -110,7 +110,7 @@ def kevent64(
     task: Task, fd: int, changes: int, change_count: int, events: int, room: int, flags: int,
     timeout: int,
 ) -> int:
-    """kevent64(2): 48-byte events; KEVENT_FLAG_IMMEDIATE and ERROR_EVENTS."""
+    """48-byte events; KEVENT_FLAG_IMMEDIATE and ERROR_EVENTS."""
     return _kevent(task, fd, changes, change_count, events, room, timeout, flags, _KEVENT64)
 
 

@@ -49,7 +49,7 @@ _MOST_RIGHTS: Final = 253       # of one host message
 def sendto(
     task: Task, fd: int, address: int, size: int, flags: int, to: int, to_size: int
 ) -> int:
-    """sendto(2): EPIPE comes with SIGPIPE unless SO_NOSIGPIPE or MSG_NOSIGNAL."""
+    """EPIPE comes with SIGPIPE unless SO_NOSIGPIPE or MSG_NOSIGNAL."""
     state = endpoint.of(task, fd)
     if size > abi.INT_MAX:
         raise Errno(EINVAL)
@@ -64,7 +64,7 @@ def sendto(
 @table.syscall(28, "sendmsg", FD, ADDRESS, _FLAGS, support=PARTIAL, nocancel=402,
                on_signal=RESTART, note="control messages: SCM_RIGHTS only")
 def sendmsg(task: Task, fd: int, address: int, flags: int) -> int:
-    """sendmsg(2): one control message, SCM_RIGHTS, its head 12 bytes."""
+    """One control message, SCM_RIGHTS, its head 12 bytes."""
     name_at, name_size, vectors, count, control, control_size, _ = _MSGHDR.unpack(
         task.memory.read(address, _MSGHDR.size)
     )
@@ -180,7 +180,7 @@ def recvfrom(
 @table.syscall(27, "recvmsg", FD, ADDRESS, _FLAGS, support=PARTIAL, nocancel=401,
                on_signal=RESTART, note="control messages: SCM_RIGHTS only")
 def recvmsg(task: Task, fd: int, address: int, flags: int) -> int:
-    """recvmsg(2): descriptors of SCM_RIGHTS get the lowest free numbers."""
+    """Descriptors of SCM_RIGHTS get the lowest free numbers."""
     name_at, name_size, vectors, iovec_count, control, control_size, _ = _MSGHDR.unpack(
         task.memory.read(address, _MSGHDR.size)
     )

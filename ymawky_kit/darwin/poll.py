@@ -138,7 +138,7 @@ def _wait_time(milliseconds: int) -> float | None:
                note="POLLEXTEND, POLLATTRIB, POLLNLINK and POLLWRITE never report; a kqueue "
                     "reports its descriptors' events, not its timers")
 def poll(task: Task, address: int, count: int, milliseconds: int) -> int:
-    """poll(2): always EINTR on a caught signal; POLLHUP at the peer's FIN."""
+    """Always EINTR on a caught signal; POLLHUP at the peer's FIN."""
     limit = limits.descriptors(task)
     if count > abi.OPEN_MAX or (
         count > limit and (os.geteuid() != 0 or count > abi.FD_SETSIZE)

@@ -28,7 +28,7 @@ _NANOSECONDS: Final = 1_000_000_000
 def select(
     task: Task, count: int, readers: int, writers: int, oddities: int, timeout: int
 ) -> int:
-    """select(2): the timeout is not modified; always EINTR on a caught signal."""
+    """The timeout is not modified; always EINTR on a caught signal."""
     seconds: float | None = None
     if timeout:
         whole, micros = _TIMEVAL.unpack(task.memory.read(timeout, _TIMEVAL.size))
@@ -43,7 +43,7 @@ def select(
 def pselect(
     task: Task, count: int, readers: int, writers: int, oddities: int, timeout: int, mask: int
 ) -> int:
-    """pselect(2): a timespec, and a signal mask for as long as it waits."""
+    """A timespec, and a signal mask for as long as it waits."""
     seconds: float | None = None
     if timeout:
         whole, nanos = _TIMESPEC.unpack(task.memory.read(timeout, _TIMESPEC.size))

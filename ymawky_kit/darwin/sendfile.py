@@ -33,11 +33,13 @@ from ymawky_kit.darwin.errno import (
     from_host,
 )
 from ymawky_kit.darwin.host_socket import LINUX, POLLOUT
-from ymawky_kit.darwin.table import ADDRESS, FULL, INT, OFFSET, RESTART, table
+from ymawky_kit.darwin.table import ADDRESS, FULL, INT, OFFSET, RESTART, Kind, table
 from ymawky_kit.darwin.task import Task
 from ymawky_kit.emu.memory import BadAddress
 
 _HDTR: Final = struct.Struct("<Qi4xQi4x")
+#: A descriptor, looked up by the handler: even a bad one leaves its count in *len.
+_FILE: Final = Kind("fd", INT.code, INT.show)
 #: The most one host call is asked for; Linux itself stops at 2 GiB less a page.
 _CHUNK: Final = 1 << 30
 #: From here on a full buffer behind the last byte is worth a look.
@@ -56,12 +58,12 @@ class _Count:
         self.sent = 0
 
 
-@table.syscall(337, "sendfile", INT, INT, OFFSET, ADDRESS, ADDRESS, INT, support=FULL,
+@table.syscall(337, "sendfile", _FILE, _FILE, OFFSET, ADDRESS, ADDRESS, INT, support=FULL,
                on_signal=RESTART)
 def sendfile(
     task: Task, file: int, s: int, offset: int, length_at: int, hdtr: int, flags: int
 ) -> int:
-    """sendfile(2): x0 is 0; *len is the count, written on failure too."""
+    """The result is 0; *len is the count, written on failure too."""
     count = _Count()
     try:
         _transfer(task, file, s, offset, length_at, hdtr, flags, count)

@@ -85,7 +85,7 @@ def _protocol(domain: int, kind: int, protocol: int) -> int:
 @table.syscall(97, "socket", ENUM("family"), ENUM("socktype"), ENUM("protocol"), support=PARTIAL,
                note="AF_UNIX, AF_INET and AF_INET6 only; a raw socket is EPERM, as to a plain user")
 def socket(task: Task, domain: int, kind: int, protocol: int) -> int:
-    """socket(2): no SOCK_NONBLOCK or SOCK_CLOEXEC bits on Darwin."""
+    """No SOCK_NONBLOCK or SOCK_CLOEXEC bits on Darwin."""
     number = _protocol(domain, kind, protocol)
     fd = check(host_socket.open_socket(host_socket.AF[domain], kind, number))
     return endpoint.attach(task, fd, Socket(domain, kind, number))
@@ -94,7 +94,7 @@ def socket(task: Task, domain: int, kind: int, protocol: int) -> int:
 @table.syscall(135, "socketpair", ENUM("family"), ENUM("socktype"), ENUM("protocol"), ADDRESS,
                support=FULL)
 def socketpair(task: Task, domain: int, kind: int, protocol: int, address: int) -> int:
-    """socketpair(2): two connected AF_UNIX sockets, two ints at the address."""
+    """Two connected AF_UNIX sockets, two ints at the address."""
     number = _protocol(domain, kind, protocol)
     if domain != abi.AF_UNIX:
         raise Errno(EOPNOTSUPP)
@@ -120,7 +120,7 @@ def socketpair(task: Task, domain: int, kind: int, protocol: int, address: int) 
                note="address conflicts are the host's: Linux refuses 0.0.0.0:p beside a listening "
                     "127.0.0.1:p, and lets two SO_REUSEADDR sockets bind before either listens")
 def bind(task: Task, fd: int, address: int, size: int) -> int:
-    """bind(2): the length byte of the name is ignored, family 0 is taken."""
+    """The length byte of the name is ignored, family 0 is taken."""
     state = endpoint.of(task, fd)
     if address == 0:
         raise Errno(EDESTADDRREQ)
@@ -164,7 +164,7 @@ def _check_inet(name: bytes) -> None:
 
 @table.syscall(106, "listen", FD, INT, support=FULL)
 def listen(task: Task, fd: int, backlog: int) -> int:
-    """listen(2): a backlog of 0 or less, or over 128, is 128."""
+    """A backlog of 0 or less, or over 128, is 128."""
     state = endpoint.of(task, fd)
     if state.type != abi.SOCK_STREAM:
         raise Errno(EOPNOTSUPP)
@@ -180,7 +180,7 @@ def listen(task: Task, fd: int, backlog: int) -> int:
 
 @table.syscall(30, "accept", FD, ADDRESS, ADDRESS, support=FULL, nocancel=404, on_signal=RESTART)
 def accept(task: Task, fd: int, address: int, length_at: int) -> int:
-    """accept(2): the new socket copies O_NONBLOCK; without a free number it is dropped."""
+    """The new socket copies O_NONBLOCK; without a free number it is dropped."""
     if address:
         task.memory.view(length_at, 4)
     found = endpoint.describe(task, fd)
@@ -263,7 +263,7 @@ def _drop_connection(task: Task, fd: int, *, wait: bool) -> None:
 
 @table.syscall(98, "connect", FD, SOCKADDR(2), UINT, support=FULL, nocancel=409)
 def connect(task: Task, fd: int, address: int, size: int) -> int:
-    """connect(2): EINPROGRESS, then EALREADY, then EISCONN; a failed TCP socket stays dead."""
+    """EINPROGRESS, then EALREADY, then EISCONN; a failed TCP socket stays dead."""
     state = endpoint.of(task, fd)
     stream = state.type == abi.SOCK_STREAM
     name = sockaddr.read(task.memory, address, size, state.family, translate=stream)
@@ -337,7 +337,7 @@ def _finish(fd: int, state: Socket) -> bool:
 
 @table.syscall(134, "shutdown", FD, ENUM("shutdown"), support=FULL)
 def shutdown(task: Task, fd: int, how: int) -> int:
-    """shutdown(2): ENOTCONN for a listener, and for a direction that is shut already."""
+    """ENOTCONN for a listener, and for a direction that is shut already."""
     state = endpoint.of(task, fd)
     if not 0 <= how <= 2:
         raise Errno(EINVAL)
@@ -364,7 +364,7 @@ def shutdown(task: Task, fd: int, how: int) -> int:
 
 @table.syscall(32, "getsockname", FD, ADDRESS, ADDRESS, support=FULL)
 def getsockname(task: Task, fd: int, address: int, length_at: int) -> int:
-    """getsockname(2): the length byte is filled in; *len is the real length."""
+    """The length byte is filled in; *len is the real length."""
     state = endpoint.of(task, fd)
     task.memory.view(length_at, 4)
     if state.name:
@@ -379,7 +379,7 @@ def getsockname(task: Task, fd: int, address: int, length_at: int) -> int:
 
 @table.syscall(31, "getpeername", FD, ADDRESS, ADDRESS, support=FULL)
 def getpeername(task: Task, fd: int, address: int, length_at: int) -> int:
-    """getpeername(2): EINVAL once both directions are shut."""
+    """EINVAL once both directions are shut."""
     state = endpoint.of(task, fd)
     if endpoint.both_shut(fd, state):
         raise Errno(EINVAL)

@@ -141,7 +141,7 @@ _SMALLEST_SEGMENT: Final = 216 - 40
                note="the options of the appendix; SO_NKE and other private ones are ENOPROTOOPT, "
                     "TCP_CONNECTIONTIMEOUT counts for connects that wait")
 def setsockopt(task: Task, fd: int, level: int, name: int, address: int, size: int) -> int:
-    """setsockopt(2): EINVAL for every option once both directions are shut."""
+    """EINVAL for every option once both directions are shut."""
     if address == 0 and size != 0:
         raise Errno(EFAULT)
     found = endpoint.describe(task, fd)
@@ -301,7 +301,7 @@ def _segment(fd: int, state: Socket) -> int:
 @table.syscall(118, "getsockopt", FD, ENUM("level"), OPTION, ADDRESS, ADDRESS, support=PARTIAL,
                note="as setsockopt; TCP_CONNECTION_INFO and TCP_INFO are ENOPROTOOPT")
 def getsockopt(task: Task, fd: int, level: int, name: int, address: int, length_at: int) -> int:
-    """getsockopt(2): flags read back as their bit, buffer sizes as they were set."""
+    """Flags read back as their bit, buffer sizes as they were set."""
     found = endpoint.describe(task, fd)
     state: Socket = found.data
     room = task.memory.u32(length_at) if address else 0
