@@ -118,7 +118,7 @@ def pip(*arguments: str) -> None:
         sys.stdout.write(done.stdout)
         offline = re.search("No matching distribution|NewConnectionError|resolution", done.stdout)
         reason = "the package index cannot be reached" if offline else last_line(done.stdout)
-        raise SetupError(f"could not install: {reason}; then run the same command again")
+        raise SetupError(f"could not install: {reason}; mend that and run the same command again")
 
 
 def pip_command(*arguments: str) -> list[str]:

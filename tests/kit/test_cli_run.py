@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.requires import RIGHT_TO_SKIP, runs_natively
+from support.requires import requires as needs
 
 TOP = Path(__file__).resolve().parents[2]
 YMAWKY = (sys.executable, "-m", "ymawky_kit")
@@ -311,26 +313,51 @@ def set_up_by_make() -> bool:
     return any((TOP / ".venv").glob("ready-*"))
 
 
+#: Makes the terminal on stdin its own, as a login does, and becomes the rest of the line.
+OWN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
 @pytest.mark.skipif(not set_up_by_make(), reason="only after `make` has set up .venv")
 def test_ctrl_c_in_a_terminal_stops_make_serve_with_status_0(tmp_path):
     (tmp_path / "index.html").write_bytes(b"by make\n")
-    pid, terminal = os.forkpty()
-    if pid == 0:
-        os.chdir(TOP)
-        os.execvp("make", ["make", "serve", "PORT=0", f"DIR={tmp_path}"])
+    master, slave = os.openpty()
+    with os.fdopen(slave) as side:
+        process = subprocess.Popen(
+            [sys.executable, "-c", OWN_TERMINAL, "make", "serve", "PORT=0", f"DIR={tmp_path}"],
+            cwd=TOP, stdin=side, stdout=side, stderr=side, start_new_session=True,
+        )
+    said = b""
     try:
-        said = b""
         while (found := re.search(rb"http://[\d.:]+/", said)) is None:
-            said += os.read(terminal, 4096)
+            said += os.read(master, 4096)
         assert (200, b"by make\n") == fetch(found.group(0).decode())
-        os.write(terminal, b"\x03")
-        with pytest.raises(OSError):    # Linux: EIO once the last process has closed it
-            while data := os.read(terminal, 4096):
+        os.write(master, b"\x03")
+        with contextlib.suppress(OSError):      # Linux says EIO once nobody has it open
+            while data := os.read(master, 4096):
                 said += data
-            raise OSError("end of file")
-        _, status = os.waitpid(pid, 0)
+        status = process.wait(PATIENCE)
     finally:
-        os.close(terminal)
-    assert 0 == os.waitstatus_to_exitcode(status), said.decode()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        os.close(master)
+    assert 0 == status, said.decode()
     assert b"stopped" in said
     assert b"***" not in said
+
+
+# --- without Keystone -------------------------------------------------------------------
+
+@needs("clang")
+def test_without_keystone_the_same_executable_is_built_by_clang(ymawky, tmp_path):
+    (tmp_path / "keystone.py").write_text("raise ImportError('not on this machine')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = ymawky("build", "-o", str(tmp_path / "by-clang"), env=environment)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert 0 == ymawky("build", "-o", str(tmp_path / "by-default")).returncode
+    assert (tmp_path / "by-default").read_bytes() == (tmp_path / "by-clang").read_bytes()
+    done = ymawky("run", str(tmp_path / "by-clang"), "--version", env=environment)
+    assert 0 == done.returncode
