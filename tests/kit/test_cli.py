@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ymawky_kit import cli, doctor
+from ymawky_kit import chapters, cli, doctor
 from ymawky_kit.cli import failure
 from ymawky_kit.doctor import Finding, State
 from ymawky_kit.source import Diagnostic, KitError
@@ -264,6 +264,13 @@ def test_inspect_finds_nothing_wrong_with_what_build_wrote(ymawky):
         assert heading in out
 
 
+@pytest.mark.parametrize("program", chapters.load())
+def test_inspect_says_that_nothing_is_wrong_with_any_chapters_binary(ymawky, program):
+    assert 0 == ymawky("build", "-c", program, "-o", "it")[0]
+    status, out, err = ymawky("inspect", "it")
+    assert (0, "") == (status, err), out
+
+
 def test_inspect_of_a_damaged_file_says_who_refuses_it_and_ends_with_1(ymawky):
     ymawky("build", "-c", "answer")
     data = bytearray(Path("answer").read_bytes())
@@ -420,7 +427,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
 
 
 DOCTOR_OF_ONE = """
-from ymawky_kit import cli, doctor
+from ymawky_kit import chapters, cli, doctor
 doctor.examine = lambda: iter([doctor.Finding("a", doctor.State.GOOD, "fine")])
 raise SystemExit(cli.main(["doctor"]))
 """
