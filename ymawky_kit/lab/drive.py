@@ -504,7 +504,8 @@ class Finished(View):
         for name, data in self._parts():
             parts.append(tag("p", esc(f"{name}, {count(len(data), 'byte')}:"), class_="yk-note"))
             parts.append(tag("pre", esc(_readable(data)), class_="yk-pre"))
-        parts.append(tag("p", esc(self.said), class_="yk-ok" if self.status == 0 else "yk-bad"))
+        kind = "yk-bad" if self.status < 0 else "yk-ok" if self.status == 0 else "yk-other"
+        parts.append(tag("p", esc(self.said), class_=kind))
         return tag("div", *parts, class_="yk")
 
 

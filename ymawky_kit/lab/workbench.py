@@ -407,8 +407,9 @@ def _plain(text: str) -> list[str]:
 
 
 def _difference(book: str, mine: str) -> str:
-    away = sum(1 for line in difflib.ndiff(_plain(book), _plain(mine))
-               if line.startswith(("+ ", "- ")))
+    matcher = difflib.SequenceMatcher(None, _plain(book), _plain(mine), autojunk=False)
+    away = sum(max(i2 - i1, j2 - j1) for kind, i1, i2, j1, j2 in matcher.get_opcodes()
+               if kind != "equal")
     verb = "differs" if away == 1 else "differ"
     return (f"NOT THE BOOK'S TEXT: {count(away, 'line')} {verb}. "
             "This version is used in the rest of this notebook.")
