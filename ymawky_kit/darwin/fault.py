@@ -82,6 +82,8 @@ def describe(kernel: Kernel, stop: Stop, number: int) -> str:
     lines = [f"killed by {name}: {_WHAT[stop.reason]} {stop.address:#x}{verb}"]
     try:
         word = kernel.memory.peek(pc, 4)
+        if pc in kernel.cpu.replaced:
+            word = kernel.cpu.replaced[pc].to_bytes(4, "little")
         instruction = disassemble(word, pc) or f".long {int.from_bytes(word, 'little'):#010x}"
     except BadAddress:
         instruction = "(no memory there)"

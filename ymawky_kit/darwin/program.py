@@ -65,6 +65,7 @@ def prepare(
     Raises Errno(E2BIG) when arguments and environment pass 1 MiB.
     """
     map_commpage(memory)
+    cpu.vet(*loaded.text)
     memory.map(STUB, PAGE, READ | EXECUTE, READ | EXECUTE, name="dyld", permanent=True)
     memory.poke(EXIT_STUB, _STUB_CODE)
     memory.poke(RETURN_STUB, _RETURN_CODE)

@@ -15,7 +15,7 @@ from time import monotonic_ns
 from typing import Any, Final
 
 from ymawky_kit.emu import engine as uc
-from ymawky_kit.emu import native
+from ymawky_kit.emu import native, unallocated
 from ymawky_kit.emu.memory import EXECUTE, READ, WRITE, Memory
 
 # The general registers as one array: x0-x30 by number, then these.
@@ -168,6 +168,8 @@ class Cpu:
         self.on_svc: Callable[[], None] = self.stop
         #: The counter that EL0 reads, in ticks of 1 / COUNTER_HZ seconds.
         self.ticks: Callable[[], int] = lambda: monotonic_ns() * 3 // 125
+        #: Words of code that `vet` has replaced, by address.
+        self.replaced: dict[int, int] = {}
         #: An exception that left a callback; `run` raises it.
         self.failure: BaseException | None = None
         self._event: Stop | None = None
@@ -458,7 +460,17 @@ class Cpu:
             raise RuntimeError(f"unicorn cannot unmap {size:#x} at {address:#x}: error {status}")
 
     def forget_code(self, address: int, size: int) -> None:
+        """Code there has changed: drop its translation, and look at what is there now."""
+        self.vet(address & -4, (size + (address & 3) + 3) & -4)
         uc.remove_cache(self._engine, address, address + size)
+
+    def vet(self, start: int, size: int) -> None:
+        """Replace words that Unicorn cannot bear by udf; `replaced` keeps them."""
+        for offset, word in unallocated.find(self.memory.peek(start, size)):
+            self.replaced[start + offset] = word
+            self.memory.restore(
+                start + offset, unallocated.REPLACEMENT.to_bytes(4, "little")
+            )
 
     def warm(self, start: int, size: int) -> None:
         """Translate code ahead of time, from every place where a block can begin."""

@@ -72,7 +72,7 @@ def load(memory: Memory, data: bytes, *, slide: int = 0) -> Loaded:
             address & -PAGE, round_up(segment.vm_size), segment.protection,
             segment.max_protection, name=segment.name, permanent=segment.name == "__LINKEDIT",
         )
-        memory.poke(address, data[segment.offset:segment.offset + segment.file_size])
+        memory.restore(address, data[segment.offset:segment.offset + segment.file_size])
         if segment.offset == 0 and segment.file_size:
             header = address
     _rebase(memory, macho, slide)

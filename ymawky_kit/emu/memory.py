@@ -362,6 +362,8 @@ class Memory:
             middle = region.cut(start, stop)
             middle.protection = protection
             self._insert(middle)
+            if protection & EXECUTE and not region.protection & EXECUTE:
+                self._forget(start, min(stop, middle.backed) - start)
 
     def zero(self, address: int, size: int) -> None:
         """Make whole anonymous private pages zero again, giving their memory back."""
@@ -370,7 +372,7 @@ class Memory:
         )
 
     def restore(self, address: int, data: bytes) -> None:
-        """Put back bytes of one mapping, unchecked; not for code."""
+        """Store bytes in one mapping, unchecked, and nobody is told; not for running code."""
         self._bytes[address - BASE:address - BASE + len(data)] = data
 
     def host_address(self, address: int) -> int:
