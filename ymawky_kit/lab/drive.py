@@ -255,8 +255,7 @@ class _Bench:
             if isinstance(argument, int):
                 self.numbers.append(argument)
                 continue
-            # A str is a C string: it gets the NUL that functions look for.
-            data = argument.encode() + b"\0" if isinstance(argument, str) else bytes(argument)
+            data = as_bytes(argument)
             address = self.machine.alloc(data, guard="end")
             self.numbers.append(address)
             self.blocks.append((f"x{n}", address, argument))
@@ -266,6 +265,19 @@ class _Bench:
         for _, address, argument in self.blocks:
             if isinstance(argument, bytearray) and argument:
                 argument[:] = self.machine.memory.peek(address, len(argument))
+
+
+def as_bytes(argument: Argument) -> bytes:
+    """What a function finds in memory: a str is a C string and gets the NUL behind it.
+
+    Raises :class:`KitError` for what is neither a number nor bytes nor text.
+    """
+    if isinstance(argument, str):
+        return argument.encode() + b"\0"
+    if isinstance(argument, bytes | bytearray):
+        return bytes(argument)
+    raise KitError.of(f"a function takes numbers, bytes and text, not {type(argument).__name__}",
+                      hint="a list of numbers becomes bytes by bytes([1, 2, 3])")
 
 
 def shown(function: str, arguments: Sequence[Argument]) -> str:

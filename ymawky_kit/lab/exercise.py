@@ -79,7 +79,7 @@ class Hand:
             if isinstance(argument, int):
                 numbers.append(argument)
             else:
-                data = argument.encode() + b"\0" if isinstance(argument, str) else bytes(argument)
+                data = drive.as_bytes(argument)
                 address = machine.alloc(data, guard="end")
                 numbers.append(address)
                 blocks.append((address, len(data)))

@@ -1,0 +1,233 @@
+"""What the cells of a notebook call: results, errors in one sentence, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ymawky_kit.lab.drive import call, step, trace
+from ymawky_kit.lab.look import build, edit, undo
+from ymawky_kit.lab.magics import BENCH, run_cell
+from ymawky_kit.lab.play import run, serve, watch
+from ymawky_kit.lab.snippets import Module
+from ymawky_kit.source import KitError
+
+
+@pytest.fixture(autouse=True)
+def clean_bench() -> Iterator[None]:
+    BENCH.free.clear()
+    BENCH.changed.clear()
+    yield
+    BENCH.free.clear()
+    BENCH.changed.clear()
+
+
+def descriptors() -> int:
+    folder = "/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"
+    return len(list(Path(folder).iterdir()))
+
+
+# -- calling -------------------------------------------------------------------------------
+
+def test_a_function_of_the_book_is_called_with_numbers_and_bytes() -> None:
+    done = call("fd_write_all", 1, b"hello", 5)
+    assert (0, False, b"hello", b"") == (done.value, done.carry, done.output, done.errors)
+    assert 1 == len(done.calls)
+
+
+def test_a_buffer_comes_back_as_the_function_left_it() -> None:
+    buffer = bytearray(8)
+    done = call("fd_read_some", 0, buffer, 8, stdin=b"abcde")
+    assert (5, bytearray(b"abcde\0\0\0")) == (done.value, buffer)
+
+
+def test_text_gets_the_nul_that_functions_look_for() -> None:
+    assert 5 == call("text_length", "hello").value
+
+
+def test_reading_past_the_end_of_a_buffer_is_caught() -> None:
+    run_cell("peek", "func peek\n    ldrb w0, [x0, #3]\n    ret\n")
+    assert 3 == call("peek", b"\0\1\2\3").value
+    with pytest.raises(KitError, match=r"peek\(b'abc'\) did not return: .*peek"):
+        call("peek", b"abc")
+
+
+def test_a_loop_without_end_is_stopped_at_the_limit() -> None:
+    run_cell("spin", "func spin\n    b spin\n")
+    with pytest.raises(KitError, match="10,000 instructions had run"):
+        call("spin", limit=10_000)
+
+
+def test_a_recording_stops_at_its_limit_and_says_so() -> None:
+    run_cell("spin", "func spin\n    b spin\n")
+    recorded = step("spin", limit=50)
+    assert 50 == len(recorded.steps)
+    assert "Only the first 50 steps" in recorded.ending
+
+
+def test_a_recording_and_a_call_agree() -> None:
+    recorded = step("fd_write_all", 1, b"hello, world", 12, plan="write 1: short 4")
+    done = call("fd_write_all", 1, b"hello, world", 12, plan="write 1: short 4")
+    assert done.instructions == len(recorded.steps)
+    last = recorded.state(len(recorded.steps))
+    assert done.value == last["x0"]
+    assert done.registers["x2"] == last["x2"]
+
+
+def test_an_unknown_name_is_told_with_the_nearest() -> None:
+    with pytest.raises(KitError, match="did you mean 'fd_write'"):
+        call("fd_wirte", 1)
+    with pytest.raises(KitError, match="did you mean 'hello'"):
+        build("helo")
+
+
+def test_an_argument_that_is_neither_number_nor_bytes_is_refused() -> None:
+    with pytest.raises(KitError, match="takes numbers, bytes and text, not float"):
+        call("text_length", 1.5)    # type: ignore[arg-type]
+
+
+# -- whole programs ------------------------------------------------------------------------
+
+def test_a_program_runs_with_arguments_input_and_files() -> None:
+    cat = build("cat")
+    done = run(cat, "a/b", "-", files={"a/b": b"\xff\n"})
+    assert b"\xff\n" == done.output
+    assert 1 == done.status, "there is no file called -"
+    assert b"typed" == run(cat, stdin=b"typed").output
+
+
+def test_run_and_trace_see_the_same_program() -> None:
+    cat = build("cat")
+    files = {"x": b"1", "y": b"22"}
+    seen, traced = run(cat, "x", "y", files=files), trace(cat, "x", "y", files=files)
+    assert seen.output == traced.output
+    assert "exit 0" == traced.status
+
+
+def test_a_file_that_the_system_refuses_is_killed_and_not_reported_by_us() -> None:
+    data = bytearray(build("hello").data)
+    data[0x1000] ^= 1
+    done = run(bytes(data))
+    assert (-9, b"", b"") == (done.status, done.output, done.errors)
+
+
+def test_what_varies_from_machine_to_machine_is_not_shown() -> None:
+    """The same calls from two temporary folders whose names differ in length."""
+    import tempfile
+
+    shown = []
+    old = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("t", "temporary-and-much-longer"):
+            place = Path(folder) / name
+            place.mkdir()
+            tempfile.tempdir = str(place)
+            try:
+                cat = build("cat")
+                shown.append([
+                    trace(cat, "f", "g", files={"f": b"1"}).text(),
+                    run(cat, "f", "g", files={"f": b"1"}).text(),
+                    watch({"index.html": b"x"}).text(),
+                    call("fd_write", 1, b"x", 1).text(),
+                ])
+            finally:
+                tempfile.tempdir = old
+    assert shown[0] == shown[1]
+
+
+def test_a_site_answers_and_is_gone_when_stopped() -> None:
+    site = serve({"index.html": b"<p>hi", "d/e.txt": b"deep"})
+    try:
+        assert (200, b"<p>hi") == (site.get("/").status, site.get("/").body)
+        assert b"deep" == site.get("/d/e.txt").body
+        assert 404 == site.get("/none").status
+        assert b"" == site.get("/", "HEAD").body
+    finally:
+        site.stop()
+    site.stop()
+    with pytest.raises(OSError, match="refused"):
+        site.get("/")
+
+
+def test_a_program_that_is_no_server_says_so() -> None:
+    with pytest.raises(KitError, match="without"):
+        serve({}, "hello")
+
+
+def test_one_requests_calls_end_with_exit_and_are_the_same_twice() -> None:
+    first, second = watch({"index.html": b"x"}), watch({"index.html": b"x"})
+    assert first.text() == second.text()
+    assert first.calls[-1].text.startswith("exit(")
+    assert all(call.process == 1 for call in first.calls)
+
+
+def test_nothing_is_left_open() -> None:
+    run_cell("nothing", "func nothing\n    ret\n")
+    build("hello")
+
+    def everything() -> None:
+        call("nothing")
+        call("fd_write_all", 1, b"x", 1, plan="write 1: EIO")
+        call("fd_close", 0)
+        step("fd_close", 1)
+        trace(build("hello"))
+        run(build("hello"))
+        with serve({"index.html": b"x"}) as site:
+            site.get("/")
+
+    everything()
+    before = descriptors()
+    for _ in range(3):
+        everything()
+    assert before == descriptors()
+
+
+def test_closing_the_standard_streams_does_not_touch_ours() -> None:
+    before = os.fstat(0), os.fstat(1), os.fstat(2)
+    for number in range(3):
+        assert 0 == call("fd_close", number).value
+    assert [(s.st_dev, s.st_ino) for s in before] == [
+        (s.st_dev, s.st_ino) for s in (os.fstat(0), os.fstat(1), os.fstat(2))]
+
+
+# -- editing -------------------------------------------------------------------------------
+
+def test_an_edit_must_name_its_place() -> None:
+    with pytest.raises(KitError, match="holds that text 0 times"):
+        edit("first/answer", "start", "#41", "#43")
+    with pytest.raises(KitError, match=r"holds that text \d+ times"):
+        edit("lib/io", "fd_write_all", "mov", "mvn")
+    edit("first/answer", "start", "#42", "#43")
+    edit("first/answer", "start", "#43", "#44")
+    assert 44 == run(build("answer")).status
+    undo()
+    assert 42 == run(build("answer")).status
+
+
+def test_a_magic_without_a_name_says_how_it_is_written() -> None:
+    with pytest.raises(KitError, match="%%asm needs a name"):
+        run_cell("", "ret")
+
+
+def test_no_text_of_a_cell_brings_anything_but_a_clear_error() -> None:
+    chance = random.Random(7)
+    book = Module.read("lib/io").item("fd_write_all").text
+    pieces = ["", "\0", "\t", "\"", "'", "\\", ".macro x\nx\n.endm\nx", ".include \"x\"", "#", "//",
+              "/*", ".rept 9", "b .", "[", "]!", ",,", "é", "\u2028", ".if", "1:", "%%asm",
+              "func", "rodata", "0x", "@PAGE", "svc", ":"]
+    refused = 0
+    for _ in range(150):
+        at = chance.randrange(len(book))
+        end = min(len(book), at + chance.choice([0, 0, 1, 5, 40]))
+        text = book[:at] + chance.choice(pieces) + book[end:]
+        try:
+            run_cell("lib/io fd_write_all", text)
+            build("hello")
+        except KitError as error:
+            refused += 1
+            assert str(error)
+    assert refused > 30
