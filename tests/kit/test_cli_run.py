@@ -273,6 +273,21 @@ def test_serve_of_what_is_no_folder_is_one_line_and_status_66(ymawky, arguments)
     assert done.stderr.startswith("ymawky: ")
 
 
+def test_serve_passes_on_every_option_of_the_executable(ymawky, tmp_path):
+    ymawky("build", "-o", str(tmp_path / "ymawky"))
+    own = ymawky("run", str(tmp_path / "ymawky"), "--help").stdout
+    options = set(re.findall(r"^  (--[\w-]+) ", own, re.M)) - {"--help", "--version"}
+    assert {"--port", "--address", "--errors"} <= options
+    assert options <= set(re.findall(r"--[\w-]+", ymawky("serve", "--help").stdout))
+
+
+def test_serve_lets_the_executable_judge_what_it_passes_on(ymawky):
+    done = ymawky("serve", "--port", "0", "--children", "many", cwd=TOP)
+    assert 64 == done.returncode
+    assert 1 == done.stderr.count("\n"), done.stderr
+    assert "--children" in done.stderr
+
+
 def test_serve_of_a_program_that_is_no_server_says_how_to_run_it(ymawky):
     done = ymawky("serve", "-c", "hello", cwd=TOP)
     assert 64 == done.returncode

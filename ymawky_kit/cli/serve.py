@@ -34,6 +34,8 @@ Examples:
               help="The IPv4 address; 0.0.0.0 is every address of this machine.")
 @click.option("--errors", metavar="DIR", type=click.Path(path_type=Path),
               help="Where the error pages are: 404.html and so on.")
+@click.option("--children", metavar="N", help="Connections at a time; otherwise the server's own.")
+@click.option("--head-seconds", metavar="N", help="Time to send the head of a request.")
 @where_option
 @chapter_option
 def serve(
@@ -43,6 +45,7 @@ def serve(
     errors: Path | None,
     where: str | None,
     chapter: str | None,
+    **passed_on: str | None,
 ) -> None:
     """Build the server and serve the files of DIR until Ctrl-C.
 
@@ -64,6 +67,9 @@ def serve(
     arguments = ["--port", str(port), "--address", address]
     if errors is not None:
         arguments += ["--errors", str(errors)]
+    for name, value in passed_on.items():
+        if value is not None:       # the server itself says what is wrong with it
+            arguments += [f"--{name.replace('_', '-')}", value]
     say(f"running it {_how(chosen.name)}; Ctrl-C stops it")
     with (
         Relay() as relay,
