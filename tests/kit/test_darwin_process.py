@@ -675,3 +675,73 @@ Lagain:
         while not process.output and time.monotonic() < deadline:
             time.sleep(0.01)
         assert 1 == len(process.output)
+
+
+def test_stopping_and_continuing_are_told_to_the_parent(tmp_path: Path) -> None:
+    text = """
+    call    2
+    cbnz    x1, Lchild
+    mov     x21, x0
+    bl      wait_for_change         // SIGSTOP is 17
+    movz    w9, #0x117f
+    cmp     w0, w9
+    expect  eq, 1
+    mov     x0, x21
+    mov     x1, #19
+    mov     x2, #1
+    call    37
+    bl      wait_for_change
+    movz    w9, #0x137f
+    cmp     w0, w9
+    expect  eq, 2
+    mov     x0, x21
+    mov     x1, #9
+    mov     x2, #1
+    call    37
+    bl      wait_for_change
+    cmp     w0, #9
+    expect  eq, 3
+    exit    #0
+wait_for_change:
+    mov     x0, x21
+    addr    x1, status
+    mov     x2, #0x12               // WUNTRACED, WCONTINUED
+    mov     x3, #0
+    call    7
+    addr    x1, status
+    ldr     w0, [x1]
+    ret
+Lchild:
+    call    20
+    mov     x1, #17
+    mov     x2, #1
+    call    37
+Lforever:
+    b       Lforever
+""" + _STATUS
+    assert 0 == run(tmp_path, text).code
+
+
+def test_kill_of_everybody_stays_in_the_run(tmp_path: Path) -> None:
+    # A bystander lives on; the caller's own child does not.
+    bystander = subprocess.Popen(["sleep", "30"])
+    try:
+        text = _FORK + """
+    mov     x0, #-1
+    mov     x1, #15
+    mov     x2, #0                  // not the caller itself
+    call    37
+    expect  cc, 1
+""" + _WAIT + """
+    addr    x1, status
+    ldr     w0, [x1]
+    exit    x0
+Lchild:
+    mov     x0, #0
+    call    111
+""" + _STATUS
+        assert 15 == run(tmp_path, text).code
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()

@@ -39,15 +39,17 @@ def _processes_of_ps() -> list[tuple[int, int, int, int]]:
     return [tuple(map(int, row)) for row in rows if len(row) == 4]  # type: ignore[misc]
 
 
-def session_processes(session: int) -> list[int]:
-    """The processes of one session."""
-    found = []
-    for pid, *_ in host_processes():
-        try:
-            if os.getsid(pid) == session:
-                found.append(pid)
-        except OSError:
-            continue        # gone meanwhile, or not ours to ask about
+def descendants(root: int) -> list[int]:
+    """Every process below `root` now, those that left its session included."""
+    children: dict[int, list[int]] = {}
+    for pid, parent, _group, _user in host_processes():
+        children.setdefault(parent, []).append(pid)
+    found: list[int] = []
+    todo = [root]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
     return found
 
 

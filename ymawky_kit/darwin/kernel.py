@@ -76,6 +76,8 @@ class Kernel:
         self.plan = plan
         self.trace = trace
         self.symbols = SymbolTable(())
+        #: The host's number of the first process of the run.
+        self.first_process = os.getpid()
         #: 1 for the first process, then in the order of the forks.
         self.process = 1
         # A word that forked processes share: the last ordinal given out.

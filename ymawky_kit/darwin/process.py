@@ -6,6 +6,7 @@ Source: XNU bsd/kern/kern_fork.c, kern_exit.c, kern_exec.c, kern_sig.c, kern_pro
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from resource import struct_rusage
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from ymawky_kit.darwin.errno import (
     ETIMEDOUT,
     Errno,
 )
-from ymawky_kit.darwin.host_process import host_processes, session_processes
+from ymawky_kit.darwin.host_process import descendants, host_processes
 from ymawky_kit.darwin.program import replace_program
 from ymawky_kit.darwin.sysinfo import pack_rusage
 from ymawky_kit.darwin.table import (
@@ -175,7 +176,7 @@ def _host_wait(pid: int, options: int) -> tuple[int, int, struct_rusage]:
 # --- signals to processes ---------------------------------------------------------------------
 
 @table.syscall(37, "kill", INT, SIGNAL, INT, support=PARTIAL,
-               note="-1 means the processes of the caller's session only")
+               note="-1 means the processes of the same run")
 def kill(task: Task, pid: int, number: int, posix: int) -> None:
     """Send a signal; EINVAL for no such signal, ESRCH, EPERM."""
     if not 0 <= number < abi.NSIG:
@@ -192,10 +193,12 @@ def kill(task: Task, pid: int, number: int, posix: int) -> None:
         return
     # Everybody, but only of our own run: the host's other processes are none of ours.
     found = False
-    for other in session_processes(os.getsid(0)):
+    first = task.kernel.first_process
+    for other in (first, *descendants(first)):
         if other != os.getpid():
-            os.kill(other, host)
-            found = True
+            with suppress(ProcessLookupError):
+                os.kill(other, host)
+                found = True
     if posix:       # without it, the caller itself is left out
         task.post_signal(number)
     elif not found:

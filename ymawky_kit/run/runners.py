@@ -283,19 +283,9 @@ def _kill(pids: Sequence[int]) -> None:
 
 
 def _descendants(root: int) -> list[int]:
-    """Every process below `root` now, those that left its session included."""
-    from ymawky_kit.darwin.host_process import host_processes
+    from ymawky_kit.darwin.host_process import descendants
 
-    children: dict[int, list[int]] = {}
-    for pid, parent, _group, _user in host_processes():
-        children.setdefault(parent, []).append(pid)
-    found: list[int] = []
-    todo = [root]
-    while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += below
-    return found
+    return descendants(root)
 
 
 def start_command(
