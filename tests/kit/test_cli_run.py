@@ -142,11 +142,11 @@ def test_trace_of_a_program_that_a_signal_ends(ymawky):
 class Served:
     """`ymawky serve` in its own process group, as a shell starts it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, cwd: Path = TOP) -> None:
         self.process = subprocess.Popen(
             [*YMAWKY, "serve", "--port", "0", *arguments], text=True, bufsize=1,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            process_group=0, cwd=TOP,
+            process_group=0, cwd=cwd,
         )
         self.lines: list[str] = []
         for line in self.process.stdout:
@@ -169,8 +169,8 @@ class Served:
 def serve() -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
-    def start(*arguments: str) -> Served:
-        started.append(Served(*arguments))
+    def start(*arguments: str, cwd: Path = TOP) -> Served:
+        started.append(Served(*arguments, cwd=cwd))
         return started[-1]
 
     yield start
@@ -223,6 +223,13 @@ def test_serve_of_another_folder_does_not_use_our_error_pages(serve, tmp_path):
     status, body = fetch(served.address + "no-such-page")
     assert 404 == status
     assert body != (TOP / "docroot" / "errors" / "404.html").read_bytes()
+
+
+def test_serve_of_a_folder_whose_name_is_like_an_option(serve, tmp_path):
+    (tmp_path / "--port").mkdir()
+    (tmp_path / "--port" / "index.html").write_bytes(b"odd\n")
+    served = serve("--", "--port", cwd=tmp_path)
+    assert (200, b"odd\n") == fetch(served.address)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -52,6 +52,7 @@ def serve(
     It assembles, links and signs the server anew, which takes less than a second,
     and runs it: natively on Apple silicon, emulated on any other machine.
     """
+    from ymawky_kit import chapters
     from ymawky_kit.run.runners import runner
 
     root = _folder(directory) if directory is not None else paths.docroot()
@@ -60,8 +61,8 @@ def serve(
     elif directory is None or root.resolve() == paths.docroot():
         errors = root / "errors"    # the site that comes with it brings its own
     chosen = runner(where)
+    _must_serve(chapters.find(chapter))
     built = make(chapter)
-    _must_serve(built.program)
     target = workplace() / default_name(chapter, built)
     write(built, target)
     arguments = ["--port", str(port), "--address", address]
@@ -73,7 +74,7 @@ def serve(
     say(f"running it {_how(chosen.name)}; Ctrl-C stops it")
     with (
         Relay() as relay,
-        chosen.start(target, [*arguments, shown(root)], capture=False) as process,
+        chosen.start(target, [*arguments, _operand(root)], capture=False) as process,
     ):
         relay.to(process)
         status = exit_code(process.wait())
@@ -87,6 +88,12 @@ def _folder(path: Path) -> Path:
         what = "is not a directory" if path.exists() else "does not exist"
         raise CommandError(f"{path} {what}", NO_INPUT)
     return path
+
+
+def _operand(path: Path) -> str:
+    """A path as the last word of a command line, never mistaken for an option."""
+    text = shown(path)
+    return f"./{text}" if text.startswith("-") else text
 
 
 def _must_serve(program: Program) -> None:
