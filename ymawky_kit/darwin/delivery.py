@@ -15,12 +15,12 @@ import os
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin import abi, frame, host_signal
 from ymawky_kit.darwin.errno import EFAULT, EINVAL, Errno
+from ymawky_kit.darwin.frame import Info
 from ymawky_kit.darwin.task import Interrupted, ProcessEnd
 from ymawky_kit.emu import cpu as processor
 from ymawky_kit.emu.memory import BadAddress, Memory
@@ -29,17 +29,6 @@ from ymawky_kit.emu.native import ATTENTION, SEEN
 if TYPE_CHECKING:
     from ymawky_kit.emu.cpu import Cpu
 
-SIGINFO: Final = Struct("<iiiiIiQQq56x")                # 104 bytes
-UCONTEXT: Final = Struct("<iIQQiIQQQ")            # 56 bytes
-MCONTEXT_HEAD: Final = Struct("<QII")                   # far, esr, exception
-GENERAL: Final = Struct("<33QII")                       # x0-x28 fp lr sp pc cpsr
-STATUS: Final = Struct("<II")                           # fpsr, fpcr
-MCONTEXT_SIZE: Final = 816
-FRAME_SIZE: Final = SIGINFO.size + UCONTEXT.size + MCONTEXT_SIZE     # 976
-RED_ZONE: Final = 128
-VECTORS_AT: Final = 288
-STATUS_AT: Final = 800
-
 #: x1 of the trampoline: a plain handler, or one with SA_SIGINFO.
 STYLE_PLAIN: Final = 1
 STYLE_SIGINFO: Final = 30
@@ -47,7 +36,6 @@ STYLE_SIGINFO: Final = 30
 _LOOK_FOR_CHILDREN: Final = 0.02     # seconds
 
 _KEPT_FLAGS: Final = 0x7F   # SA_ONSTACK to SA_SIGINFO; the kernel forgets the rest
-_NZCV: Final = 0xF000_0000
 _UNBLOCKABLE: Final = 1 << (abi.SIGKILL - 1) | 1 << (abi.SIGSTOP - 1)
 
 
@@ -63,19 +51,6 @@ class Action:
     @property
     def caught(self) -> bool:
         return self.handler > 1
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What siginfo says about a signal's cause."""
-
-    code: int = 0
-    pid: int = 0
-    uid: int = 0
-    status: int = 0
-    address: int | None = None      # None: the interrupted pc
-    far: int = 0
-    esr: int = 0
 
 
 _NOTHING: Final = Action()
@@ -396,31 +371,18 @@ class Signals:
         if action.flags & abi.SA_ONSTACK and self.stack_enabled and not self.on_stack:
             top = self.stack[0] + self.stack[1]
             self.on_stack = True
-        frame = (top - RED_ZONE - FRAME_SIZE) & 0xFFFF_FFFF_FFFF_FFF0
-        context = frame + SIGINFO.size
-        machine = context + UCONTEXT.size
-
-        address = general[processor.PC] if info.address is None else info.address
+        place = frame.place_below(top)
         returning = self.mask if self.restore is None else self.restore
         base, size = self.stack
+        saved = frame.Context(
+            on_stack=was_on_stack, mask=returning, general=tuple(general),
+            vectors=bytes(cpu.vectors().cast("B")), status=cpu.get_status(),
+        )
         stack_flags = 0 if self.stack_enabled else abi.SS_DISABLE
-        blob = bytearray(FRAME_SIZE)
-        SIGINFO.pack_into(
-            blob, 0, number, 0, info.code, info.pid, info.uid, info.status, address, 0, 0
-        )
-        UCONTEXT.pack_into(
-            blob, SIGINFO.size, int(was_on_stack), returning, base, size, stack_flags, 0,
-            0, MCONTEXT_SIZE, machine,
-        )
-        at = SIGINFO.size + UCONTEXT.size
-        MCONTEXT_HEAD.pack_into(blob, at, info.far, info.esr, info.esr >> 26)
-        GENERAL.pack_into(
-            blob, at + MCONTEXT_HEAD.size, *general[:33], general[processor.NZCV] & _NZCV, 0
-        )
-        blob[at + VECTORS_AT:at + STATUS_AT] = cpu.vectors().cast("B")
-        STATUS.pack_into(blob, at + STATUS_AT, *cpu.get_status())
         try:
-            self._memory.write(frame, blob)
+            self._memory.write(
+                place.frame, frame.pack(place, number, info, saved, (base, size, stack_flags))
+            )
         except BadAddress:
             # No stack to run the handler on: XNU resets SIGILL and sends it.
             raise ProcessEnd(signal=abi.SIGILL) from None
@@ -436,11 +398,11 @@ class Signals:
         general[0] = action.handler
         general[1] = STYLE_SIGINFO if action.flags & abi.SA_SIGINFO else STYLE_PLAIN
         general[2] = number
-        general[3] = frame
-        general[4] = context
-        general[5] = context ^ self._token
+        general[3] = place.frame
+        general[4] = place.context
+        general[5] = place.context ^ self._token
         general[18] = 0
-        general[processor.SP] = frame
+        general[processor.SP] = place.frame
         general[processor.PC] = action.trampoline
         general[processor.NZCV] = 0
         cpu.store()
@@ -454,29 +416,22 @@ class Signals:
             self.on_stack = False
             return
         try:
-            fields = UCONTEXT.unpack(self._memory.read(context, UCONTEXT.size))
-            on_stack, mask, size, machine = fields[0], fields[1], fields[7], fields[8]
-            if size != MCONTEXT_SIZE:
-                raise Errno(EINVAL)
-            blob = self._memory.read(machine, MCONTEXT_SIZE)
+            saved = frame.unpack(self._memory, context)
         except BadAddress:
             raise Errno(EFAULT) from None
-        if self.validate and token != context ^ self._token:
+        if saved is None or (self.validate and token != context ^ self._token):
             raise Errno(EINVAL)
-        self.on_stack = bool(on_stack & 1)
+        self.on_stack = saved.on_stack
         cpu = self._cpu
-        saved = GENERAL.unpack_from(blob, MCONTEXT_HEAD.size)
-        vectors = cpu.vectors()
-        vectors.cast("B")[:] = blob[VECTORS_AT:STATUS_AT]
+        cpu.vectors().cast("B")[:] = saved.vectors
         cpu.store_vectors()
-        cpu.set_status(*STATUS.unpack_from(blob, STATUS_AT))
+        cpu.set_status(*saved.status)
         general = cpu.general
-        for index in range(33):
-            general[index] = saved[index]
+        for index, value in enumerate(saved.general):
+            general[index] = value
         general[18] = 0
-        general[processor.NZCV] = saved[33] & _NZCV
         cpu.store()
-        self.set_mask(mask)
+        self.set_mask(saved.mask)
 
     # --- a new process, a new program -------------------------------------------------------
 

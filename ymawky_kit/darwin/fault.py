@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ymawky_kit.darwin import abi
-from ymawky_kit.darwin.delivery import Info
+from ymawky_kit.darwin.frame import Info
 from ymawky_kit.emu.cpu import NZCV, PC, REGISTER_NAMES, Reason, Stop
 from ymawky_kit.emu.memory import EXECUTE, WRITE, BadAddress
 

@@ -17,11 +17,12 @@ from struct import Struct
 from typing import Final
 
 from ymawky_kit.darwin import abi
-from ymawky_kit.darwin.delivery import Info, Signals
+from ymawky_kit.darwin.delivery import Signals
 from ymawky_kit.darwin.entry import compile_entry
 from ymawky_kit.darwin.errno import EFAULT, EINTR, ENOSYS, Errno, from_host
 from ymawky_kit.darwin.errno import name as errno_name
 from ymawky_kit.darwin.fault import describe, signal_for
+from ymawky_kit.darwin.frame import Info
 from ymawky_kit.darwin.lifetime import finish, say
 from ymawky_kit.darwin.table import OnSignal, Returns, Row, table
 from ymawky_kit.darwin.task import Interrupted, ProcessEnd, Task
