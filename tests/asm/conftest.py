@@ -1,4 +1,4 @@
-"""One machine per program, shared by all tests of a process and reset before each."""
+"""One machine for all tests of a process, reset before each."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ from collections.abc import Iterator
 import pytest
 from support.contract import Asm
 
-_machines: dict[str, Asm] = {}
+
+@pytest.fixture(scope="session")
+def asm() -> Iterator[Asm]:
+    """The whole server.  Tests that run many examples call `asm.reset()` in each."""
+    machine = Asm("fork")
+    yield machine
+    machine.close()
 
 
-def machine(program: str) -> Asm:
-    if program not in _machines:
-        _machines[program] = Asm(program)
-    _machines[program].reset()
-    return _machines[program]
-
-
-@pytest.fixture
-def asm() -> Asm:
-    """The whole server."""
-    return machine("fork")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _close_machines() -> Iterator[None]:
-    yield
-    while _machines:
-        _machines.popitem()[1].close()
+@pytest.fixture(autouse=True)
+def _fresh(request: pytest.FixtureRequest) -> None:
+    if "asm" in request.fixturenames:
+        request.getfixturevalue("asm").reset()

@@ -1,93 +1,78 @@
-"""Every number in abi.inc is the one the emulated kernel works with."""
+"""Every number of abi.inc against the emulated kernel's, and every layout."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import pytest
 from support.layout import constants, fields
 
-from ymawky_kit.darwin import abi, errno
-from ymawky_kit.darwin.kernel import load_rows
-from ymawky_kit.darwin.structs import LAYOUTS
-from ymawky_kit.darwin.table import table
+from ymawky_kit.darwin import abi, errno, structs
+from ymawky_kit.darwin.kernel import load_rows, table
 
 load_rows()
-
-
-class Constant(NamedTuple):
-    name: str
-    value: int
-    size: int | None        # of a field, where the comment says "8 bytes"
-
-
-def listed() -> list[Constant]:
-    sizes = fields("abi.inc")
-    return [
-        Constant(name, value, sizes[name][1] if name in sizes else None)
-        for name, value in constants("abi.inc").items()
-    ]
-
-
-#: Prefix of our names -> structure, and what its own names begin with.
-STRUCTURES = {
-    "STAT_": ("stat64", "st_"),
-    "DIRENT_": ("dirent", "d_"),
-    "TIMEVAL_": ("timeval", "tv_"),
-    "TIMESPEC_": ("timespec", "tv_"),
-    "ITIMERVAL_": ("itimerval", "it_"),
-    "IOVEC_": ("iovec", "iov_"),
-    "SF_HDTR_": ("sf_hdtr", ""),
-    "SIGACTION_": ("__sigaction", "sa_"),
-    "SOCKADDR_": ("sockaddr_in", "sin_"),
-    "POLLFD_": ("pollfd", ""),
-    "KEVENT_": ("kevent", ""),
-    "RLIMIT_": ("rlimit", "rlim_"),
-    "ATTRLIST_": ("attrlist", ""),
-    "RUSAGE_": ("rusage", "ru_"),
-    "MSGHDR_": ("msghdr", "msg_"),
-    "LINGER_": ("linger", "l_"),
+ABI = constants("abi.inc")
+CALLS = {name: value for name, value in ABI.items() if name.startswith("SYS_")}
+#: Prefix in abi.inc, structure, prefix in the structure.
+LAYOUTS = {
+    "STAT_": (structs.STAT64, "st_"), "SOCKADDR_": (structs.SOCKADDR_IN, "sin_"),
+    "IOVEC_": (structs.IOVEC, "iov_"), "SF_HDTR_": (structs.SF_HDTR, ""),
+    "SIGACTION_": (structs.SIGACTION_IN, "sa_"), "ITIMERVAL_": (structs.ITIMERVAL, "it_"),
 }
-#: Fields that go by another name here: a word for an abbreviation, a pair for its first half.
-OTHER_NAMES = {
-    "SOCKADDR_LENGTH": "sin_len",
-    "SOCKADDR_ADDRESS": "sin_addr",
-    "ITIMERVAL_INTERVAL": "it_interval_sec",
-    "ITIMERVAL_VALUE": "it_value_sec",
-}
-PAIRS = {"ITIMERVAL_INTERVAL": 16, "ITIMERVAL_VALUE": 16}
+#: Fields that we call by a longer, or a shorter, name.
+NAMES = {"sin_length": "sin_len", "sin_address": "sin_addr",
+         "it_interval": "it_interval_sec", "it_value": "it_value_sec"}
+OFFSETS = [
+    (prefix, name) for prefix in LAYOUTS for name in ABI
+    if name.startswith(prefix) and not name.endswith("_SIZEOF")
+]
 
 
-def expected(constant: Constant) -> tuple[int, int | None]:
-    """The kernel's value of a name, and the size of the field it stands for."""
-    name = constant.name
-    if name.startswith("SYS_"):
-        row = table.named(name.removeprefix("SYS_"))
-        assert row is not None, f"the emulator has no call {name}"
-        return row.number, None
-    for module in (abi, errno):
-        if hasattr(module, name):
-            return getattr(module, name), None
-    for prefix, (layout_name, field_prefix) in STRUCTURES.items():
-        if not name.startswith(prefix):
-            continue
-        layout = LAYOUTS[layout_name]
-        if name == prefix + "SIZEOF":
-            return layout.size, None
-        field = OTHER_NAMES.get(name, field_prefix + name.removeprefix(prefix).lower())
-        return layout.offset(field), PAIRS.get(name, layout[field].size)
-    raise AssertionError(f"{name} belongs to nothing: give its structure a line in this test")
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_has_its_number(name: str) -> None:
+    row = table.get(CALLS[name])
+    assert row is not None
+    assert name.removeprefix("SYS_") == row.name
 
 
-@pytest.mark.parametrize("constant", listed(), ids=lambda constant: constant.name)
-def test_a_constant_of_the_sources_is_the_kernels(constant: Constant) -> None:
-    value, size = expected(constant)
-    assert value == constant.value
-    if constant.size is not None and size is not None:
-        assert size == constant.size
+def test_every_other_constant_has_its_value() -> None:
+    unchecked = set(ABI) - set(CALLS) - {name for _, name in OFFSETS}
+    for name in sorted(unchecked):
+        if name.endswith("_SIZEOF"):
+            assert LAYOUTS[name.removesuffix("SIZEOF")][0].size == ABI[name], name
+        else:
+            known = errno if hasattr(errno, name) else abi
+            assert getattr(known, name) == ABI[name], name
 
 
-def test_the_sources_name_calls_errors_and_fields() -> None:
-    names = [constant.name for constant in listed()]
-    for prefix in ("SYS_", "E", "O_", "STAT_"):
-        assert any(name.startswith(prefix) for name in names)
+@pytest.mark.parametrize(("prefix", "name"), OFFSETS)
+def test_a_field_is_where_the_kernel_has_it(prefix: str, name: str) -> None:
+    layout, start = LAYOUTS[prefix]
+    field = start + name.removeprefix(prefix).lower()
+    assert layout.offset(NAMES.get(field, field)) == ABI[name]
+
+
+@pytest.mark.parametrize("name", ["request.inc", "reply.inc", "config.inc"])
+def test_our_structures_have_no_gap_and_no_overlap(name: str) -> None:
+    end = 0
+    for field, (offset, size) in fields(name).items():
+        assert end == offset or (size == 8 and end + 4 == offset), field
+        assert 0 == offset % size, field
+        end = offset + size
+    size = next(value for key, value in constants(name).items() if key.endswith("_SIZEOF"))
+    assert end <= size <= end + 8
+
+
+def test_a_connection_holds_its_parts_one_behind_the_other() -> None:
+    conn, http = constants("conn.inc"), constants("http.inc")
+    assert conn["CONN_REQUEST"] + constants("request.inc")["REQUEST_SIZEOF"] <= conn["CONN_REPLY"]
+    assert conn["CONN_REPLY"] + constants("reply.inc")["REPLY_SIZEOF"] <= conn["CONN_CLEAR_SIZE"]
+    assert 0 == conn["CONN_CLEAR_SIZE"] % 64
+    assert conn["CONN_CLEAR_SIZE"] <= conn["CONN_STAT"]
+    assert conn["CONN_STAT"] + ABI["STAT_SIZEOF"] <= conn["CONN_PATH"]
+    for part, behind in (("PATH", "PAGE"), ("PAGE", "OUT"), ("OUT", "IN"), ("IN", "SIZEOF")):
+        assert conn[f"CONN_{part}"] + conn[f"CONN_{part}_SIZE"] == conn[f"CONN_{behind}"]
+    assert len(b"/index.html\0") <= conn["CONN_PATH_SPARE"]
+    # A redirect: each byte of the path becomes three, the query stays as it is.
+    longest = 3 * conn["CONN_PATH_SIZE"] + http["REQUEST_LINE_MAX_BYTES"] + 1024
+    assert longest <= conn["CONN_OUT_SIZE"]
+    # A head that fills the buffer has met its limit.
+    assert http["HEAD_MAX_BYTES"] + 2 == conn["CONN_IN_SIZE"]

@@ -25,7 +25,9 @@ def test_a_file_comes_byte_for_byte(server: Server, tree: Path, name: str) -> No
     assert str(len(want)).encode() == reply.headers[b"content-length"]
 
 
-@pytest.mark.parametrize("target", ["/1k.bin", "/empty.txt", "/", "/nosuch", "/sub", "/bare/", "/%"])
+@pytest.mark.parametrize("target", [
+    "/1k.bin", "/empty.txt", "/", "/nosuch", "/sub", "/bare/", "/%",
+])
 def test_head_is_get_without_the_body(server: Server, target: str) -> None:
     get, head = server.get(target), server.get(target, method="HEAD")
     assert (get.status, b"") == (head.status, head.body)

@@ -81,15 +81,14 @@ def test_a_signal_ends_it_cleanly(folder: Path, tree: Path, number: int) -> None
 
 
 def test_a_request_in_flight_survives_the_end_of_the_parent(folder: Path, tree: Path) -> None:
-    with serving(tree, folder) as server:
-        with server.connect() as client:
-            client.sendall(b"GET /1k.bin HTTP/1.1\r\n")
-            while not server.children():
-                pass
-            server.process.send_signal(signal.SIGTERM)
-            assert 0 == server.process.wait(10).code
-            client.sendall(b"Host: a\r\n\r\n")
-            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+    with serving(tree, folder) as server, server.connect() as client:
+        client.sendall(b"GET /1k.bin HTTP/1.1\r\n")
+        while not server.children():
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        assert 0 == server.process.wait(10).code
+        client.sendall(b"Host: a\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 def test_every_address_of_the_machine_can_be_served(folder: Path, tree: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import random
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 from ymawky_kit import chapters
 from ymawky_kit.darwin import boot
 from ymawky_kit.emu.machine import CallResult, Machine, Snapshot
+from ymawky_kit.emu.plan import FaultPlan
 from ymawky_kit.paths import asm_root
 from ymawky_kit.source import Source
 
@@ -190,6 +192,18 @@ class Asm:
     def close(self) -> None:
         self.machine.close()
         os.close(self._null)
+
+    @contextmanager
+    def plan(self, plan: FaultPlan) -> Iterator[None]:
+        """System calls fail as the plan says, until the block ends."""
+        kernel = self.machine.kernel
+        before, kernel.plan = kernel.plan, plan
+        kernel.choose()
+        try:
+            yield
+        finally:
+            kernel.plan = before
+            kernel.choose()
 
     def random_word(self) -> int:
         return self._random.getrandbits(64)

@@ -7,7 +7,6 @@ import struct
 from functools import cache
 
 from support.contract import Asm
-
 from ymawky_kit.paths import asm_root
 
 _EQU = re.compile(r"^\.equ (\w+),\s*([^/]+?)\s*(?://.*)?$", re.MULTILINE)

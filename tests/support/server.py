@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,7 +74,7 @@ class Server:
     def descriptors(self) -> list[str]:
         """What the server process itself has open."""
         folder = Path(f"/proc/{self.pid}/fd")
-        return sorted(os.readlink(entry) for entry in folder.iterdir())
+        return sorted(str(entry.readlink()) for entry in folder.iterdir())
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children(recursive=True)

@@ -10,7 +10,7 @@
 //          reply_begin reply_number reply_date reply_end reply_drop
 // Memory   none of its own
 // Spec     RFC 9110 9.3.1 (GET), 8.3 (Content-Type), 8.8.2 (Last-Modified)
-// Tests    tests/asm/test_file_plan.py, tests/http/test_files.py
+// Tests    tests/asm/test_reply.py, tests/http/test_files.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    file_open_below fd_stat reply_drop u64_format config
 // Memory   none of its own
 // Spec     none
-// Tests    tests/asm/test_error_page.py, tests/http/test_errors.py
+// Tests    tests/http/test_errors.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

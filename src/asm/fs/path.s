@@ -4,7 +4,7 @@
 // Needs    hex_pair char_class
 // Memory   none of its own
 // Spec     RFC 3986 2.1 (percent-encoding), 5.2.4 (dot segments)
-// Tests    tests/asm/test_path.py
+// Tests    tests/asm/test_path.py, tests/http/test_path.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -13,14 +13,14 @@
 
 // path_resolve - decode a path, once, and walk its segments
 //
-// Segments are copied one behind the other, each with a slash behind it, and are
-// judged when they are complete: so %2e%2e is seen for what it is. An empty
-// segment and "." are dropped; ".." takes back the segment before it, and nothing
-// when there is none. The result begins and ends without a slash.
+// Segments are copied one behind the other, each with a slash behind it, and
+// are judged when they are complete: so %2e%2e is seen for what it is. An empty
+// segment and "." are dropped; ".." takes back the segment before it, and
+// nothing when there is none. The result begins and ends without a slash.
 //
-// Three kinds of names are treated as if they did not exist: with a slash in them
-// (%2F), those that begin with ".~" (files that are still being written), and
-// those that begin with two dots ("..namedfork" is the kernel's own).
+// Three kinds of names are treated as if they did not exist: with a slash in
+// them (%2F), those that begin with ".~" (files that are still being written),
+// and those that begin with two dots ("..namedfork" is the kernel's own).
 //
 //   In     x0 path, begins with a slash   x1 length   x2 buffer   x3 its size
 //   Out    C clear: x0 length of the result, a NUL is behind it
@@ -29,8 +29,10 @@
 //   Clob   x1-x7 x9-x15
 //   Frame  16: x29 x30
 //
-//   x9 cursor   x10 end   x11 buffer   x12 cursor in it   x13 its last two bytes
-//   x14 start of the segment   x15 1 for a directory   x4 1 when a slash follows
+//   x9 cursor   x10 end   x11 buffer   x12 cursor in it
+//   x13 its last two bytes
+//   x14 start of the segment   x15 1 for a directory
+//   x4 1 when a slash follows
 //   x5 char_class   x6 as far as there is input, and room for it   x0 byte
 //   x1 length of the segment, or of what is left   x2 a byte of it, or the room
 //   x7 class of the byte

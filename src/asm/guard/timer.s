@@ -4,7 +4,7 @@
 // Needs    signal_interrupt timer_start
 // Memory   none of its own
 // Spec     setitimer(2), sigaction(2)
-// Tests    tests/asm/test_guard.py, tests/http/test_robustness.py
+// Tests    tests/http/test_robustness.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -28,11 +28,11 @@ func guard_start
 
 // guard_arm - give the client of this process so much time
 //
-// When the time is over, a read or write that is waiting ends with EINTR, and so
-// does one every second from then on.
+// When the time is over, a read or write that is waiting ends with EINTR, and
+// so does one every second from then on.
 //
-// The repetition matters: an alarm that comes just before the call begins to wait
-// would otherwise be lost.
+// The repetition matters: an alarm that comes just before the call begins to
+// wait would otherwise be lost.
 //
 //   In     x0 seconds
 //   Out    nothing

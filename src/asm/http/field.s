@@ -5,7 +5,7 @@
 // Memory   none of its own
 // Spec     RFC 9110 5 (fields), 7.2 (Host), 8.6 (Content-Length);
 //          RFC 9112 5 (field syntax), 6 (framing)
-// Tests    tests/asm/test_field.py
+// Tests    tests/asm/test_field.py, tests/http/test_fields.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -32,7 +32,8 @@
 //   Clob   x0-x8
 //   Frame  none: leaves the rest to field_keep
 //
-//   x0 request   x1 name   x2 end of the line   x3 cursor   x4 length of the name
+//   x0 request   x1 name   x2 end of the line   x3 cursor
+//   x4 length of the name
 //   x5 char_class, later FIELD_LENGTHS   x6 byte   x7 its class
 func field_take
     addr    x5, char_class
@@ -64,11 +65,12 @@ Lfield_take_bad:
 
 // field_keep - is this a field that we act on? Then act on it
 //
-// Names are compared whole: "Host-Override" is not "Host". The first four letters
-// in one go, the others one by one; in a token only letters of two cases differ in
-// nothing but the bit 0x20.
+// Names are compared whole: "Host-Override" is not "Host". The first four
+// letters in one go, the others one by one; in a token only letters of two
+// cases differ in nothing but the bit 0x20.
 //
-//   In     x0 request   x1 name   x2 end of the line   x3 first byte of the value
+//   In     x0 request   x1 name   x2 end of the line
+//   x3 first byte of the value
 //   x4 length of the name
 //   Out    C clear: the line is good
 //          C set:   x0 status 400, 501
@@ -124,7 +126,8 @@ Lfield_keep_other:
 //   Clob   x0-x6
 //   Frame  none: leaves the rest to the function for that field
 //
-//   x0 request   x1 value   x2 end, later its length   x3 byte   x4 FIELD_ number
+//   x0 request   x1 value   x2 end, later its length   x3 byte
+//   x4 FIELD_ number
 func field_value
 Lfield_value_left:                  // blanks and tabs around it do not count
     ldrb    w3, [x1], #1            // the CR ends this at the latest
@@ -253,7 +256,8 @@ Lfield_coding_unknown:
 rodata
 string coding_chunked, "chunked"
 
-// length of a name (4 at least), the name in lower case, FIELD_ number; 0 ends it
+// length of a name (4 at least), the name in lower case, FIELD_ number; 0 ends
+// it
 field_rows:
     .byte   4
     .ascii  "host"

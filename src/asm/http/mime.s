@@ -26,7 +26,8 @@
 //   Clob   x2-x6
 //   Frame  16: x29 x30
 //
-//   x0 extension as a word, later the type   x1 its length, later that of the type
+//   x0 extension as a word, later the type
+//   x1 its length, later that of the type
 //   x2 first letter from 1, 0 for any other   x3 mime_rows   x4 row
 //   x5 end of the rows for that letter   x6 extension of the row
 func mime_find
@@ -77,7 +78,8 @@ Lmime_find_unknown:
 //   Clob   x2 x4-x5
 //   Frame  none (leaf)
 //
-//   x0 path, later the extension   x1 end, later the length   x2 cursor   x4 byte
+//   x0 path, later the extension   x1 end, later the length   x2 cursor
+//   x4 byte
 //   x5 its distance from the dot
 func extension_find
     add     x1, x0, x1
@@ -138,11 +140,20 @@ string mime_app_x_tar, "application/x-tar"
 string mime_app_java_archive, "application/java-archive"
 string mime_app_dmg, "application/x-apple-diskimage"
 string mime_app_msword, "application/msword"
-string mime_app_docx, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+mime_app_docx:
+    .ascii  "application/vnd.openxmlformats-officedocument."
+    .ascii  "wordprocessingml.document"
+.equ mime_app_docx_len, . - mime_app_docx
 string mime_app_xls, "application/vnd.ms-excel"
-string mime_app_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+mime_app_xlsx:
+    .ascii  "application/vnd.openxmlformats-officedocument."
+    .ascii  "spreadsheetml.sheet"
+.equ mime_app_xlsx_len, . - mime_app_xlsx
 string mime_app_ppt, "application/vnd.ms-powerpoint"
-string mime_app_pptx, "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+mime_app_pptx:
+    .ascii  "application/vnd.openxmlformats-officedocument."
+    .ascii  "presentationml.presentation"
+.equ mime_app_pptx_len, . - mime_app_pptx
 string mime_app_odt, "application/vnd.oasis.opendocument.text"
 string mime_app_ods, "application/vnd.oasis.opendocument.spreadsheet"
 string mime_app_octet_stream, "application/octet-stream"
@@ -422,8 +433,8 @@ mime_z:
     .long   mime_app_zstd - mime_rows, mime_app_zstd_len
 mime_end:
 
-// for each letter, the number of its first row; what does not begin with a letter
-// comes before them
+// for each letter, the number of its first row; what does not begin with a
+// letter comes before them
 mime_letters:
     .byte   0
     .byte   (mime_a - mime_rows) / 16, (mime_b - mime_rows) / 16

@@ -4,7 +4,7 @@
 // Needs    reply_begin reply_number reply_end status_text mem_copy page_open
 // Memory   none of its own
 // Spec     RFC 9110 15 (statuses), 10.2.1 (Allow), 10.2.3 (Retry-After)
-// Tests    tests/asm/test_page.py, tests/http/test_errors.py
+// Tests    tests/asm/test_reply.py, tests/http/test_errors.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    path_resolve get_plan put_plan delete_plan options_plan
 // Memory   none of its own
 // Spec     RFC 9110 9 (methods), 15.5.6 (405), 15.6.2 (501)
-// Tests    tests/asm/test_plan.py
+// Tests    tests/asm/test_contracts.py, tests/http/
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    reply_begin mem_copy page_build page_finish char_class
 // Memory   none of its own
 // Spec     RFC 9110 15.4.2 (301), 10.2.2 (Location); RFC 3986 2.1
-// Tests    tests/asm/test_redirect.py, tests/http/test_files.py
+// Tests    tests/asm/test_path.py, tests/asm/test_reply.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -66,7 +66,8 @@ func redirect_plan
 //   Clob   x1-x6
 //   Frame  none (leaf)
 //
-//   x0 cursor   x1 cursor in the path   x2 end   x3 byte   x4 its class, or a digit
+//   x0 cursor   x1 cursor in the path   x2 end   x3 byte
+//   x4 its class, or a digit
 //   x5 char_class   x6 hexadecimal digits
 func path_encode
     add     x2, x1, x2

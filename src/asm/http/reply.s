@@ -1,8 +1,8 @@
 // reply.s - the head of a reply, and how much of a reply has been sent
 //
 // A head is written from left to right: every function takes the place for its
-// first byte in x0 and gives the place behind its last, as mem_copy does. CONN_OUT
-// has room for the longest head there can be.
+// first byte in x0 and gives the place behind its last, as mem_copy does.
+// CONN_OUT has room for the longest head there can be.
 //
 // Gives    reply_begin reply_number reply_date reply_end reply_advance
 //          reply_drop
@@ -20,7 +20,7 @@
 
 .equ DATE_LEN,              29
 
-// reply_begin - start the head: status line and the fields that are always there
+// reply_begin - start the head: status line, and fields that are always there
 //
 // A server whose clock does not answer sends no Date.
 //

@@ -8,7 +8,7 @@
 // Needs    control_find method_find target_parse field_take char_class
 // Memory   none of its own
 // Spec     RFC 9112 2 (message), 3 (request line), 6.3 (framing)
-// Tests    tests/asm/test_request.py
+// Tests    tests/asm/test_request.py, tests/http/test_request_line.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    char_class text_same
 // Memory   none of its own
 // Spec     RFC 9112 3.2 (four forms), 3.3; RFC 3986 3.2.2 (host), 3.3 (path)
-// Tests    tests/asm/test_target.py
+// Tests    tests/asm/test_request.py, tests/asm/test_field.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -65,7 +65,8 @@ Ltarget_parse_bad:
 
 // target_path - find path and query, and check their bytes
 //
-//   In     x0 request   x1 text, a space behind it   x2 length in bytes, 0 means
+//   In     x0 request   x1 text, a space behind it
+//   x2 length in bytes, 0 means
 //   the path /
 //   Out    C clear: remembered
 //          C set:   x0 status 400
@@ -124,8 +125,8 @@ Ltarget_path_bad:
 
 // target_absolute - http://host:port/path, as if to a proxy
 //
-// Every server must understand this form, and its host wins over the Host field.
-// A target of another scheme is not served here: 421.
+// Every server must understand this form, and its host wins over the Host
+// field. A target of another scheme is not served here: 421.
 //
 //   In     x0 request   x1 target, a space behind it   x2 length in bytes
 //   Out    C clear: remembered
@@ -133,7 +134,8 @@ Ltarget_path_bad:
 //   Clob   x0-x8
 //   Frame  48: x29 x30, x19 x20, x21
 //
-//   x19 request   x20 authority   x21 end of the target   x6 end of the authority
+//   x19 request   x20 authority   x21 end of the target
+//   x6 end of the authority
 func target_absolute
     stp     x29, x30, [sp, #-48]!
     mov     x29, sp

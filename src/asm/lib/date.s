@@ -82,12 +82,12 @@ func date_format
 
 // date_calendar - day, month and year of a day
 //
-// Four hundred years have 146097 days, so a century begins every 146097/4 days and,
-// within it, a year every 1461/4. A year that begins in March has its leap day at
-// the end, and its months begin about every 153/5 days: 2141/65536 of a month a
-// day. Multiplying by 2939745/2^32 is dividing by 1461, remainder and all.
-// After Neri and Schneider, "Euclidean affine functions and their application to
-// calendar algorithms", 2022.
+// Four hundred years have 146097 days, so a century begins every 146097/4 days
+// and, within it, a year every 1461/4. A year that begins in March has its leap
+// day at the end, and its months begin about every 153/5 days: 2141/65536 of a
+// month a day. Multiplying by 2939745/2^32 is dividing by 1461, remainder and
+// all. After Neri and Schneider, "Euclidean affine functions and their
+// application to calendar algorithms", 2022.
 //
 //   In     x0 days since 1970, up to the end of 9999
 //   Out    x0 day, from 1   x1 month, from 1   x2 year

@@ -74,8 +74,8 @@ Lmem_clear_next:
 
 // control_find - look for the first control character
 //
-// Everything below the blank is one, but the tab; and so is DEL. In a line of HTTP
-// that is the CR at its end, or a byte that must not be there.
+// Everything below the blank is one, but the tab; and so is DEL. In a line of
+// HTTP that is the CR at its end, or a byte that must not be there.
 //
 //   In     x0 text   x1 end of the text
 //   Out    C clear: x0 place of the control character

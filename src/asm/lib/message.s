@@ -4,7 +4,7 @@
 // Needs    fd_write_all text_length
 // Memory   none of its own
 // Spec     strerror(3), perror(3)
-// Tests    tests/asm/test_message.py
+// Tests    tests/asm/test_first.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -297,7 +297,7 @@ text_help:
     .ascii  "usage: ymawky [options] [directory]\n"
     .ascii  "Serve the files of a directory (this one) over HTTP.\n"
     .ascii  "\n"
-    .ascii  "  --port N           port to listen at (8080); 0 finds a free one\n"
+    .ascii  "  --port N           port to listen at (8080); 0 finds one\n"
     .ascii  "  --address A        address to listen at (127.0.0.1)\n"
     .ascii  "  --errors DIR       error pages: 404.html and so on\n"
     .ascii  "  --children N       connections at a time (256)\n"

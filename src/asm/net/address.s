@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     inet_pton(3): four decimal numbers and nothing else
-// Tests    tests/asm/test_address.py
+// Tests    tests/asm/test_options.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -13,7 +13,7 @@
 // ipv4_parse - read "127.0.0.1"
 //
 //   In     x0 text, ends with NUL
-//   Out    C clear: x0 address, its first number lowest: network order in memory
+//   Out    C clear: x0 address, first number lowest: network order in memory
 //          C set:   x0 EINVAL
 //   Clob   x1-x5
 //   Frame  none (leaf)

@@ -4,7 +4,7 @@
 // Needs    socket_open socket_reuse socket_bind socket_listen fd_close
 // Memory   none of its own
 // Spec     bind(2), listen(2)
-// Tests    tests/asm/test_listener.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_start.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -9,7 +9,7 @@
 //          guard_arm config
 // Memory   none of its own
 // Spec     RFC 9112 9 (connections), 9.6 (lingering close)
-// Tests    tests/asm/test_connection.py, tests/http/test_robustness.py
+// Tests    tests/http/test_robustness.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -24,7 +24,8 @@
 
 // connection_begin - get a struct conn ready for a new client
 //
-//   In     x0 connection, zeros or as connection_end left it   x1 fd of its socket
+//   In     x0 connection, zeros or as connection_end left it
+//   x1 fd of its socket
 //   Out    nothing
 //   Clob   x2
 //   Frame  none (leaf)
@@ -101,7 +102,7 @@ Lconnection_receive_more:
     ldr     w0, [x19, #CONN_FD]
     add     x1, x19, #CONN_IN
     add     x1, x1, x20
-    mov     x2, #CONN_IN_SIZE       // there is room: a head that fills it is 431
+    mov     x2, #CONN_IN_SIZE       // there is room: a full one is 431
     sub     x2, x2, x20
     bl      fd_read
     b.cs    Lconnection_receive_failed
@@ -136,8 +137,8 @@ Lconnection_receive_partly:
 
 // connection_send - send the reply; to HEAD, without its body
 //
-// A call that is cut short by the alarm and has sent nothing is a second in which
-// the client took nothing.
+// A call that is cut short by the alarm and has sent nothing is a second in
+// which the client took nothing.
 //
 //   In     x0 connection, the reply is complete
 //   Out    C clear: all is sent
@@ -187,8 +188,8 @@ Lconnection_send_error:
 // connection_linger - let the client read what it was sent, before the close
 //
 // A close while bytes from the client are unread resets the connection, and a
-// reset can destroy a reply on its way. So: say that we are done, and read until
-// the client is too, or until the alarm.
+// reset can destroy a reply on its way. So: say that we are done, and read
+// until the client is too, or until the alarm.
 //
 //   In     x0 connection
 //   Out    nothing

@@ -1,8 +1,8 @@
 // fork.s - a process of its own for each connection
 //
-// Children leave no zombies, because SIGCHLD is ignored; so nobody tells us when
-// one ends. We count those we start, and only when that many could be too many do
-// we ask the kernel how many there really are.
+// Children leave no zombies, because SIGCHLD is ignored; so nobody tells us
+// when one ends. We count those we start, and only when that many could be too
+// many do we ask the kernel how many there really are.
 //
 // Gives    serve_run (slot: serve)
 // Needs    signal_ignore socket_accept process_fork process_exit
@@ -10,7 +10,7 @@
 //          connection_begin connection_serve connection_linger
 // Memory   .bss: one struct conn, which each child has for itself
 // Spec     fork(2); RFC 9110 15.6.4 (503)
-// Tests    tests/http/test_models.py, tests/http/test_robustness.py
+// Tests    tests/http/test_robustness.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

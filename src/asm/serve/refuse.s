@@ -4,7 +4,7 @@
 // Needs    fd_write socket_finish socket_drain fd_close
 // Memory   .bss: room for what the client has sent
 // Spec     RFC 9110 15.6.4 (503), 10.2.3 (Retry-After)
-// Tests    tests/asm/test_refuse.py, tests/http/test_robustness.py
+// Tests    tests/http/test_robustness.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    reply_begin reply_end mem_copy
 // Memory   none of its own
 // Spec     RFC 9110 9.3.1 (GET)
-// Tests    tests/asm/test_stubs.py, tests/http/test_models.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     none
-// Tests    tests/asm/test_stubs.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -23,8 +23,8 @@ func guard_start
 
 // guard_arm - give the client of this process so much time
 //
-// When the time is over, a read or write that is waiting ends with EINTR, and so
-// does one every second from then on.
+// When the time is over, a read or write that is waiting ends with EINTR, and
+// so does one every second from then on.
 //
 //   In     x0 seconds
 //   Out    nothing

@@ -4,7 +4,7 @@
 // Needs    directory_open_below fd_close status_from_errno config
 // Memory   none of its own
 // Spec     RFC 9110 15.5.4 (403)
-// Tests    tests/asm/test_stubs.py, tests/http/test_files.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

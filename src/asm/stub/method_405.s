@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     RFC 9110 15.5.6 (405)
-// Tests    tests/asm/test_stubs.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

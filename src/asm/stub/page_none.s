@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     none
-// Tests    tests/asm/test_stubs.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    mem_copy
 // Memory   none of its own
 // Spec     RFC 9110 14.2: a server may ignore Range, 14.3 (Accept-Ranges)
-// Tests    tests/asm/test_stubs.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

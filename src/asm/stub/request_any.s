@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     RFC 9112 2.1: the empty line ends a head
-// Tests    tests/asm/test_stubs.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_models.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -21,7 +21,8 @@
 //   Clob   x1-x8 v0-v4
 //   Frame  none (leaf)
 //
-//   x0 request   x1 bytes   x2 how many   x3 offset   x4 end of a head, as a word
+//   x0 request   x1 bytes   x2 how many   x3 offset
+//   x4 end of a head, as a word
 //   x5 four bytes   x6 offset behind them
 func request_parse
     ldr     x3, [x0, #REQUEST_SCAN]

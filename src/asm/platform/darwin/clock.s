@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     gettimeofday(2), poll(2)
-// Tests    tests/asm/test_clock.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_robustness.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -20,7 +20,8 @@
 //   Clob   x1-x17
 //   Frame  16: timeval
 //
-//   x0 timeval   x1 no time zone   x2 no machine time   x16 the number of the call
+//   x0 timeval   x1 no time zone   x2 no machine time
+//   x16 the number of the call
 func clock_now
     sub     sp, sp, #16
     mov     x0, sp
@@ -40,7 +41,8 @@ Lclock_now_return:
 //   Clob   x0-x17
 //   Frame  none (leaf)
 //
-//   x0 no descriptors   x1 how many   x2 milliseconds   x16 the number of the call
+//   x0 no descriptors   x1 how many   x2 milliseconds
+//   x16 the number of the call
 func pause_briefly
     mov     x0, #0
     mov     x1, #0

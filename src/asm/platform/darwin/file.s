@@ -5,7 +5,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     read(2) write(2) close(2) fstat(2) open(2)
-// Tests    tests/asm/test_file.py
+// Tests    tests/asm/test_contracts.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

@@ -4,7 +4,7 @@
 // Needs    nothing
 // Memory   .bss: a list of process numbers
 // Spec     fork(2), exit(2); proc_info as proc_listpids(3) calls it
-// Tests    tests/asm/test_process.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_robustness.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

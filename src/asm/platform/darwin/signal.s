@@ -1,14 +1,14 @@
 // signal.s - what to do when a signal comes, and the timer that sends one
 //
-// macOS enters the program at sa_tramp, not at sa_handler. In C that is a routine
-// of the library, which calls the handler and returns to the kernel. Here it is
-// the handler itself.
+// macOS enters the program at sa_tramp, not at sa_handler. In C that is a
+// routine of the library, which calls the handler and returns to the kernel.
+// Here it is the handler itself.
 //
 // Gives    signal_ignore signal_interrupt signal_exit timer_start
 // Needs    nothing
 // Memory   none of its own
 // Spec     sigaction(2), setitimer(2); XNU bsd/dev/arm/unix_signal.c
-// Tests    tests/asm/test_signal.py
+// Tests    tests/asm/test_contracts.py, tests/http/test_start.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

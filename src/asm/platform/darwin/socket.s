@@ -5,7 +5,7 @@
 // Needs    nothing
 // Memory   none of its own
 // Spec     socket(2) and its relatives, sendfile(2), writev(2)
-// Tests    tests/asm/test_socket.py
+// Tests    tests/asm/test_contracts.py, tests/http/
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -207,7 +207,9 @@ func transmit_memory
 // transmit_file - send what is left of the head, and the body from its file
 //
 // sendfile takes both. It reports through memory how much it sent, also when it
-// was cut short; and its result is 0, never a count.
+// was cut short; and its result is 0, never a count. Were there room for only a
+// part of the head, it would go on with the file nevertheless: so the head goes
+// this way only on a connection on which nothing is waiting to be sent.
 //
 //   In     x0 fd of the connection   x1 reply, its body is not empty
 //   Out    C clear: x0 bytes sent

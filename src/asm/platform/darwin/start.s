@@ -4,7 +4,7 @@
 // Needs    main
 // Memory   none of its own
 // Spec     LC_MAIN: dyld calls the entry point like a C main
-// Tests    tests/asm/test_start.py
+// Tests    tests/asm/test_first.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"

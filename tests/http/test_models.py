@@ -1,0 +1,87 @@
+"""Every program of the book that serves, chapter by chapter."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from support.server import HOST, parse, serving
+
+from ymawky_kit import chapters
+
+GET = b"GET /1k.bin HTTP/1.1\r\n" + HOST + b"\r\n"
+SERVERS = [name for name, program in chapters.load().items() if "main/main" in program.modules]
+GREETING = b"hello, client\n"
+
+
+def test_the_list_of_programs_is_the_books() -> None:
+    assert SERVERS == ["once", "serial", "children", "request", "path", "file", "fork"]
+    assert chapters.find(None).name == "fork"
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_it_answers_a_good_request_and_ends_on_a_signal(
+    tree: Path, folder: Path, name: str
+) -> None:
+    whole = "fs/file" in chapters.find(name).modules
+    with serving(tree, folder, program=name, strict=True) as server:
+        reply = server.request(GET)
+        assert 200 == reply.status
+        assert (bytes(range(256)) * 4 if whole else GREETING) == reply.body
+        if name == "once":
+            assert 0 == server.process.wait(10).code
+            return
+        assert 200 == server.request(GET).status
+        server.process.send_signal(15)
+        assert 0 == server.process.wait(10).code
+
+
+@pytest.mark.parametrize("name", ["serial", "children", "request", "path"])
+def test_before_files_everybody_is_greeted(tree: Path, folder: Path, name: str) -> None:
+    with serving(tree, folder, program=name) as server:
+        before = server.descriptors()
+        for _ in range(20):
+            assert GREETING == server.request(GET).body
+        assert [] == server.settle()
+        assert before == server.descriptors()
+
+
+@pytest.mark.parametrize(("name", "sent", "status"), [
+    ("serial", b"what you like\r\n\r\n", 200),
+    ("serial", b"x" * 17000, 431),
+    ("children", b"GET\r\n\r\n", 200),
+    ("request", b"what you like\r\n\r\n", 400),
+    ("request", b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+    ("request", b"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    ("path", b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("path", b"GET /nosuch HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+    ("file", b"GET /nosuch HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+])
+def test_each_chapter_adds_one_thing(
+    tree: Path, folder: Path, name: str, sent: bytes, status: int
+) -> None:
+    with serving(tree, folder, program=name) as server:
+        assert status == server.request(sent).status
+
+
+def test_one_process_per_connection_serves_while_another_waits(tree: Path, folder: Path) -> None:
+    with serving(tree, folder, program="children") as server, server.connect() as waiting:
+        waiting.sendall(b"GET /")
+        assert GREETING == server.request(GET).body
+        waiting.sendall(b" HTTP/1.0\r\n\r\n")
+        assert GREETING == parse(waiting.recv(1000)).body
+
+
+def test_one_client_after_the_other_waits_for_the_first(tree: Path, folder: Path) -> None:
+    """What the next chapter is for."""
+    with serving(tree, folder, program="serial") as server, server.connect() as first:
+        first.sendall(b"GET /")
+        bodies: list[bytes] = []
+        second = threading.Thread(target=lambda: bodies.append(server.request(GET).body))
+        second.start()
+        second.join(0.5)
+        assert [] == bodies
+        first.sendall(b" HTTP/1.0\r\n\r\n")
+        second.join(10)
+        assert [GREETING] == bodies
