@@ -15,6 +15,7 @@ from ymawky_kit.lab.look import build, card, dump, encode, filemap, kernel_says,
 from ymawky_kit.lab.play import Exchange
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import View, esc, tag
+from ymawky_kit.view.encoding import explain
 from ymawky_kit.view.filemap import FileMap, Mapped, Region
 from ymawky_kit.view.listing import Dump, Listing, Mark, Row
 from ymawky_kit.view.registers import Registers, flags, value
@@ -127,6 +128,20 @@ def test_the_html_of_a_listing_says_what_its_text_says() -> None:
     for row in view.rows:
         assert " ".join(row.text.split()) in said
         assert row.data.hex(" ") in said
+
+
+def test_every_instruction_of_a_listing_opens_and_shows_its_bits() -> None:
+    view = listing(build("hello"))
+    code = [row for row in view.rows if not row.text.startswith(".")]
+    html = view.html()
+    assert len(code) == html.count("<details")
+    assert "script" not in parsed(html).tags
+    for row in code:
+        bits = explain(row.data)
+        assert bits is not None
+        fields = "".join(line.split()[0] for line in bits.splitlines()[1:])
+        assert f"{int.from_bytes(row.data, 'little'):032b}" == fields
+        assert esc(bits) in html
 
 
 def test_a_file_map_covers_the_file_without_gap() -> None:

@@ -7,7 +7,7 @@ from its fields and compare every operand a card names with Capstone's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -539,7 +539,13 @@ class EncodingCard(View):
         )
 
 
-def words(data: bytes) -> Iterator[int]:
-    """Little-endian 32-bit words."""
-    for at in range(0, len(data) - 3, 4):
-        yield int.from_bytes(data[at:at + 4], "little")
+def explain(data: bytes) -> str | None:
+    """The fields of the instruction that these 4 bytes are, as text; None if they are none."""
+    if len(data) != 4:
+        return None
+    word = int.from_bytes(data, "little")
+    form = next((f for f in FORMATS if f.matches(word)), None)
+    if form is None:
+        return None
+    rows = [[f.bits, f.name, "" if f.name == "fixed" else f.meaning] for f in form.fields(word)]
+    return "\n".join([form.title, *columns(rows)])

@@ -68,7 +68,7 @@ class Listing(View):
                 rows.append([
                     tag("td", tag("code", f"{row.address + 8 * n:x}"), class_="yk-address"),
                     tag("td", tag("code", hex_bytes(part)), class_="yk-bytes"),
-                    tag("td", code(row.text) if first else ""),
+                    tag("td", _opening(row) if first else ""),
                     tag("td", esc(row.note) if first else "", class_="yk-note"),
                 ])
         if len(self.rows) > self.limit:
@@ -78,6 +78,18 @@ class Listing(View):
         mark = tag("p", esc(self.mark), class_="yk-mark") if self.mark else ""
         return tag("div", head, mark, table(
             ["address", "bytes", "instruction", ""], rows, classes="yk-listing"), class_="yk")
+
+
+def _opening(row: Row) -> str:
+    """The text of a row; an instruction opens and shows its bits, without any script."""
+    # Imported here: the cards set their instruction off with `code`, just as we do.
+    from ymawky_kit.view.encoding import explain
+
+    bits = explain(row.data) if not row.text.startswith(".") else None
+    if bits is None:
+        return code(row.text)
+    return tag("details", tag("summary", code(row.text)), tag("pre", esc(bits), class_="yk-pre"),
+               class_="yk-enc")
 
 
 def code(text: str) -> str:
