@@ -39,6 +39,16 @@ def test_a_function_of_the_book_is_called_with_numbers_and_bytes() -> None:
     assert 1 == len(done.calls)
 
 
+def test_registers_before_and_after_say_what_is_the_same() -> None:
+    run_cell("f", "func f\n    mov x1, x0\n    ret\n")
+    shown = call("f", 7).kept("x0", "x1", "x19").text()
+    assert "f(7)" == shown.splitlines()[0]
+    lines = [line.split() for line in shown.splitlines()[1:]]
+    assert ["x0", "7", "(the", "same)"] == lines[0]
+    assert ["x1", "->", "7"] == [lines[1][0], lines[1][2], lines[1][3]]
+    assert ["(the", "same)"] == lines[2][-2:]
+
+
 def test_a_buffer_comes_back_as_the_function_left_it() -> None:
     buffer = bytearray(8)
     done = call("fd_read_some", 0, buffer, 8, stdin=b"abcde")

@@ -21,7 +21,7 @@ from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program, tidy
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import View, count, esc, grouped, tag
-from ymawky_kit.view.registers import value
+from ymawky_kit.view.registers import Registers, value
 from ymawky_kit.view.timeline import Call, Timeline
 from ymawky_kit.view.trace import Step, Trace
 
@@ -196,6 +196,10 @@ class Called(View):
     @property
     def carry(self) -> bool:
         return bool(self.registers["nzcv"] >> 29 & 1)
+
+    def kept(self, *names: str) -> Registers:
+        """These registers before and after the call, those that did not change included."""
+        return Registers(self.before, self.registers, names=names or None, title=self.shown)
 
     def _rows(self) -> list[tuple[str, str]]:
         result = f"x0 = {value(self.value)}"
