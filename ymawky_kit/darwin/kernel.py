@@ -102,7 +102,6 @@ class Kernel:
         self._ready_to_fork = False
         self._entries: dict[int, Callable[[], None]] = {}
         self._last_count = 0
-        self._events: list[SyscallEvent] = []
         self.choose()
 
     def choose(self) -> None:
@@ -312,18 +311,14 @@ class Kernel:
             raise
 
     def events(self) -> list[SyscallEvent]:
-        """What the trace holds so far, all processes."""
-        if self.trace is not None:
-            self._events = list(self.trace.events())
-        return self._events
+        """What the trace holds so far, all processes; also after `close`."""
+        return self.trace.events() if self.trace is not None else []
 
     def close(self) -> None:
         """Give back what the host lent: dispositions, the trace."""
         self.signals.release()
         if self.trace is not None:
-            self.events()       # they can still be asked for
             self.trace.close()
-            self.trace = None
         self._ordinals.close()
 
     def _fault(self, stop: Stop) -> None:

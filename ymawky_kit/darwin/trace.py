@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ymawky_kit.darwin.table import Row, quoted
@@ -64,42 +65,57 @@ class TraceSink:
     """A file of events, one JSON line each, that forked processes share.
 
     Lines go out in one write to a file opened for appending, so processes do not
-    mix.
+    mix.  The file has no name: nothing is left behind however a run ends.
     """
 
-    def __init__(self, path: str | None = None) -> None:
-        """Append to `path`, or to a nameless file that `events` reads back."""
-        if path is None:
+    def __init__(self, fd: int | None = None) -> None:
+        """Append to an open file, or to a new one that `events` reads back."""
+        if fd is None:
             import tempfile  # slow to load, and not needed by an emulated process
 
             handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
-            os.close(handle)
-            self._fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-            os.unlink(name)
-        else:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._fd = os.open(path, flags, 0o600)
+            try:
+                fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            finally:
+                os.close(handle)
+                os.unlink(name)
+        self._fd = fd
+        self._read = 0
+        self._rest = b""
+        self._events: list[SyscallEvent] = []
+        self._finalizer = weakref.finalize(self, os.close, fd)
+
+    def fileno(self) -> int:
+        """The descriptor, to hand to an emulated process."""
+        return self._fd
 
     def move(self, claim: Callable[[int], int]) -> None:
         """Get the descriptor out of the guest's way: `claim` gives it another number."""
+        self._finalizer.detach()
         self._fd = claim(self._fd)
+        self._finalizer = weakref.finalize(self, os.close, self._fd)
 
     def write(self, event: SyscallEvent) -> None:
         os.write(self._fd, event.to_json().encode() + b"\n")
 
-    def events(self) -> Iterator[SyscallEvent]:
-        """Everything written so far, by all processes."""
-        size = os.fstat(self._fd).st_size
-        at = 0
-        rest = b""
-        while at < size:
-            chunk = os.pread(self._fd, 1 << 16, at)
-            if not chunk:
-                return
-            at += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield SyscallEvent.from_json(line)
+    def fresh(self) -> list[SyscallEvent]:
+        """What all processes have written since the last look."""
+        found: list[SyscallEvent] = []
+        while chunk := os.pread(self._fd, 1 << 16, self._read):
+            self._read += len(chunk)
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            found += map(SyscallEvent.from_json, lines)
+        self._events += found
+        return found
+
+    def events(self) -> list[SyscallEvent]:
+        """Everything written so far, by all processes; also after `close`."""
+        if self._finalizer.alive:
+            self.fresh()
+        return list(self._events)
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Read the rest and close the file."""
+        if self._finalizer.alive:
+            self.fresh()
+            self._finalizer()

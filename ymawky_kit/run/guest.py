@@ -3,7 +3,7 @@
 This Python process becomes the guest: same pid, same descriptors, same death.
 Options (all optional, before FILE):
 
-  --trace=FILE       append every system call as a line of JSON
+  --trace=FD         append every system call as a line of JSON to this open file
   --plan=JSON        a fault plan
   --slide=N          move the program by N bytes
   --strict           spoil registers at calls, check sp
@@ -38,7 +38,7 @@ class Options:
 
     program: str
     arguments: list[str]
-    trace: str | None = None
+    trace: int | None = None
     plan: str | None = None
     slide: int = 0
     strict: bool = False
@@ -59,7 +59,7 @@ class Options:
                 return options
             key, _, value = word.partition("=")
             if key == "--trace":
-                options.trace = value
+                options.trace = int(value)
             elif key == "--plan":
                 options.plan = value
             elif key == "--slide":

@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from ymawky_kit.darwin.trace import TraceSink
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.exit import ExitStatus
 from ymawky_kit.source import KitError
@@ -68,19 +69,18 @@ class Process:
         self,
         popen: subprocess.Popen[bytes],
         stdin: bytes | None = None,
-        trace_file: Path | None = None,
+        sink: TraceSink | None = None,
         token: str | None = None,
     ) -> None:
         self._popen = popen
         self.pid = popen.pid
-        self._trace_file = trace_file
+        self._sink = sink
         self._lock = threading.Condition()
         self._streams = {"output": bytearray(), "errors": bytearray()}
         self._open = 0
         self._watchdog = _watchdog(popen.pid)
-        self._finalizer = weakref.finalize(self, _end, popen, self._watchdog, trace_file, token)
+        self._finalizer = weakref.finalize(self, _end, popen, self._watchdog, token)
         self._status: ExitStatus | None = None
-        self._traced: list[bytes] | None = None     # the trace file's lines, once it is gone
         for name, pipe in (("output", popen.stdout), ("errors", popen.stderr)):
             if pipe is not None:
                 self._open += 1
@@ -131,12 +131,7 @@ class Process:
 
     def trace(self) -> tuple[SyscallEvent, ...]:
         """Every system call so far, when the runner traces; in the order they returned."""
-        if self._trace_file is None:
-            return ()
-        lines = self._traced
-        if lines is None:
-            lines = self._trace_file.read_bytes().split(b"\n")
-        return tuple(SyscallEvent.from_json(line) for line in lines[:-1])
+        return tuple(self._sink.events()) if self._sink is not None else ()
 
     # --- how it ends ------------------------------------------------------------------------
 
@@ -180,11 +175,9 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout)
             _kill(strays)
-        if self._trace_file is not None and self._traced is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)     # nobody writes to it any more
-            self._traced = self._trace_file.read_bytes().split(b"\n")
         self._finalizer()
+        if self._sink is not None:
+            self._sink.close()
         self._status = exit_status(self._popen.returncode)
         with self._lock:
             deadline = time.monotonic() + 1.0
@@ -253,7 +246,6 @@ def _watchdog(pid: int) -> subprocess.Popen[bytes]:
 def _end(
     popen: subprocess.Popen[bytes],
     watchdog: subprocess.Popen[bytes],
-    trace_file: Path | None,
     token: str | None,
 ) -> None:
     """Kill what is left, collect it, and let the watchdog go."""
@@ -272,8 +264,6 @@ def _end(
             watchdog.stdin.write(b"done\n")
             watchdog.stdin.close()
     watchdog.wait()
-    if trace_file is not None:
-        trace_file.unlink(missing_ok=True)
 
 
 def _kill(pids: Sequence[int]) -> None:
@@ -297,7 +287,7 @@ def start_command(
     stdin: bytes | int | None = None,
     capture: bool = True,
     pass_fds: Sequence[int] = (),
-    trace_file: Path | None = None,
+    sink: TraceSink | None = None,
 ) -> Process:
     """Start the argv that `Runner.command` made; `program` is checked to be there."""
     if not program.is_file():
@@ -316,7 +306,7 @@ def start_command(
     except OSError as error:
         raise KitError.of(f"cannot start {program}: {error.strerror}") from None
     token = next((word for word in command if word.startswith(_TOKEN)), None)
-    return Process(popen, stdin if isinstance(stdin, bytes) else None, trace_file, token)
+    return Process(popen, stdin if isinstance(stdin, bytes) else None, sink, token)
 
 
 class NativeRunner:
@@ -376,17 +366,20 @@ class EmulatedRunner:
         program: Path,
         args: Sequence[str] = (),
         *,
-        trace_file: Path | None = None,
+        trace: int | None = None,
         env: Mapping[str, str] | None = None,
     ) -> list[str]:
-        """`env` is the environment that the argv will be started with; None is ours."""
+        """`env` is the environment that the argv will be started with; None is ours.
+
+        `trace` is the descriptor of a TraceSink that the process must inherit.
+        """
         from ymawky_kit.run.guest import Options
 
         options = Options(
             str(program.resolve()), list(args), slide=self.slide, strict=self.strict,
             plan=self.plan, quiet=not self.report, name=str(program),
             plain=not self.machine_code,
-            trace=str(trace_file) if trace_file is not None else None,
+            trace=trace,
             token=secrets.token_hex(8),
             # In the C locale Python sets this for itself (PEP 538).
             without=None if "LC_CTYPE" in (os.environ if env is None else env) else "LC_CTYPE",
@@ -405,22 +398,15 @@ class EmulatedRunner:
         capture: bool = True,
         pass_fds: Sequence[int] = (),
     ) -> Process:
-        trace_file = None
-        if self.trace:
-            import tempfile
-
-            handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
-            os.close(handle)
-            trace_file = Path(name)
-        try:
-            return start_command(
-                self.command(program, args, trace_file=trace_file, env=env), program, cwd=cwd,
-                env=env, stdin=stdin, capture=capture, pass_fds=pass_fds, trace_file=trace_file,
-            )
-        except BaseException:
-            if trace_file is not None:
-                trace_file.unlink(missing_ok=True)
-            raise
+        sink = TraceSink() if self.trace else None
+        handed = [*pass_fds, sink.fileno()] if sink is not None else pass_fds
+        command = self.command(
+            program, args, trace=sink.fileno() if sink is not None else None, env=env
+        )
+        return start_command(
+            command, program, cwd=cwd, env=env, stdin=stdin, capture=capture, pass_fds=handed,
+            sink=sink,
+        )
 
 
 def _import_places() -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ymawky_kit.darwin.trace import TraceSink
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.exit import ExitStatus
 from ymawky_kit.run.runners import EmulatedRunner, Process, start_command
@@ -34,38 +33,23 @@ def trace(
     `timeout` seconds, when the program has been ended.
     """
     chosen = runner or EmulatedRunner()
-    handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
-    os.close(handle)
-    path = Path(name)
+    sink = TraceSink()
     deadline = None if timeout is None else time.monotonic() + timeout
+    command = chosen.command(program, args, trace=sink.fileno(), env=env)
     try:
-        command = chosen.command(program, args, trace_file=path, env=env)
-        with start_command(command, program, cwd=cwd, env=env, capture=not inherit) as process, \
-                path.open("rb") as file:
+        with start_command(
+            command, program, cwd=cwd, env=env, capture=not inherit, pass_fds=[sink.fileno()]
+        ) as process:
             if on_start is not None:
                 on_start(process)
-            rest = b""
             while True:
                 status = process.status
-                rest = _hand_over(file.read(), rest, on_event)
+                for event in sink.fresh():
+                    on_event(event)
                 if status is not None:
                     return status
                 if deadline is not None and time.monotonic() > deadline:
                     raise TimeoutError(f"still running after {timeout:g} s")
                 time.sleep(_LOOK_EVERY)
     finally:
-        path.unlink(missing_ok=True)
-
-
-def _hand_over(data: bytes, rest: bytes, on_event: Callable[[SyscallEvent], None]) -> bytes:
-    *lines, rest = (rest + data).split(b"\n")
-    for line in lines:
-        on_event(SyscallEvent.from_json(line))
-    return rest
-
-
-def read(path: Path) -> Iterator[SyscallEvent]:
-    """The events of a trace file."""
-    for line in path.read_bytes().split(b"\n"):
-        if line:
-            yield SyscallEvent.from_json(line)
+        sink.close()
