@@ -15,7 +15,7 @@ TEXTS = (*forms.instructions(), *forms.VECTORS)
 ONLY_LLVM = {
     r"fmov [sd]1, #0\.0": "an alias for another form; our hint names that",
     r"\w+ .*#(-1|4096), lsl #0": "a shift that does nothing, behind a number that was shifted",
-    r"(adds|subs|cmp|cmn) .*w\d, lsl #0": "a 32-bit register with a 64-bit shift",
+    r"(adds|subs|cmp|cmn) x1, (x2, )?w\d, lsl #0": "a 32-bit register with a 64-bit shift",
     r"mov w1, #4294967296": "LLVM drops bit 32 without a word",
     r"[su]cvtf [sd]1, [wx]2, #(0|33|65)": "LLVM wraps the number without a word",
     r"prfm pldl1keep, \[x9, #(-8|1)\]": "another name for prfum since LLVM 15",

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from support import llvm_as
-from support.llvm_as import Content, Fixup, Object
+from support.llvm_as import comparable, differences
 
 from ymawky_kit.asm import ClangEncoder, KeystoneEncoder, assemble, assemble_all
-from ymawky_kit.obj import ObjectFile
 from ymawky_kit.paths import asm_root
 from ymawky_kit.source import Source
 
@@ -25,57 +24,6 @@ MODULES = {
 CORPUS = {
     path.stem: Source.read(path) for path in sorted((Path(__file__).parent / "asm").glob("*.s"))
 }
-
-
-def comparable(module: ObjectFile) -> Object:
-    """Our object file in the form that llvm_as reads others into."""
-    keys = [(s.segment, s.name) for s in module.sections]
-    symbols = {
-        s.name: ((*keys[s.section], s.value) if s.section is not None else s.value, s.is_global)
-        for s in module.symbols
-        if not s.name.startswith("ltmp")
-    }
-    places = {s.name: s for s in module.symbols}
-    contents = {}
-    for key, section in zip(keys, module.sections, strict=True):
-        fixups = []
-        for r in section.relocations:
-            target: tuple[str, str, int] | str
-            symbol = places.get(r.symbol)
-            if symbol is None:
-                target = f"{r.symbol}+{r.addend}" if r.addend else r.symbol
-            else:
-                assert symbol.section is not None
-                target = (*keys[symbol.section], symbol.value + r.addend)
-            fixups.append(Fixup(r.offset, int(r.kind), target))
-        fixups.sort(key=lambda f: f.offset)
-        contents[key] = Content(section.data, section.size, tuple(fixups))
-    return Object(contents, symbols)
-
-
-def differences(theirs: Object, ours: Object) -> list[str]:
-    found = []
-    empty = Content(b"", 0, ())
-    for key in {*theirs.sections, *ours.sections}:
-        a, b = theirs.sections.get(key, empty), ours.sections.get(key, empty)
-        if a.size != b.size:
-            found.append(f"{key}: size {a.size} and {b.size}")
-        elif a.data != b.data:
-            at = next(i for i, (x, y) in enumerate(zip(a.data, b.data, strict=False)) if x != y)
-            at &= ~3
-            found.append(
-                f"{key}: at {at:#x} {a.data[at:at + 8].hex()} and {b.data[at:at + 8].hex()}"
-            )
-        if a.fixups != b.fixups:
-            found += [f"{key}: {f}" for f in {*a.fixups} ^ {*b.fixups}]
-    # Symbols that a linker never asks for may be missing: LLVM leaves out no name,
-    # and neither do we.
-    found += [
-        f"symbol {name}: {theirs.symbols.get(name)} and {ours.symbols.get(name)}"
-        for name in {*theirs.symbols, *ours.symbols}
-        if theirs.symbols.get(name) != ours.symbols.get(name)
-    ]
-    return found
 
 
 @pytest.fixture(scope="module", params=llvm_as.NAMES)

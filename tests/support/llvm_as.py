@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from support.requires import program
+from ymawky_kit.obj import ObjectFile
 
 _ZIG = "zig"
 _TARGET = ("-target", "arm64-apple-macos11", "-mcpu=apple-m1")
@@ -65,9 +66,17 @@ class Object:
 
 
 def objects(
-    name: str, sources: Mapping[str, str], folder: Path, include: Sequence[Path] = ()
+    name: str,
+    sources: Mapping[str, str],
+    folder: Path,
+    include: Sequence[Path] = (),
+    *,
+    may_refuse: bool = False,
 ) -> dict[str, Object]:
-    """Assemble named sources in one process; fails the test when one is refused."""
+    """Assemble named sources in one process.
+
+    Fails the test when one is refused, or leaves that one out if it may be.
+    """
     if not sources:
         return {}
     for key, text in sources.items():
@@ -77,8 +86,9 @@ def objects(
         [*clang(name), *flags, "-c", *(f"{key}.s" for key in sources)],
         cwd=folder, capture_output=True, text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return {key: read((folder / f"{key}.o").read_bytes()) for key in sources}
+    assert may_refuse or done.returncode == 0, done.stderr
+    made = {key: folder / f"{key}.o" for key in sources}
+    return {key: read(path.read_bytes()) for key, path in made.items() if path.exists()}
 
 
 @cache
@@ -116,6 +126,62 @@ def _assembled(name: str, text: str) -> tuple[subprocess.CompletedProcess[str], 
             input=text, capture_output=True, text=True,
         )
         return done, target.read_bytes() if done.returncode == 0 else b""
+
+
+# --- comparing with ours ---------------------------------------------------
+
+
+def comparable(module: ObjectFile) -> Object:
+    """Our object file in the form that llvm_as reads others into."""
+    keys = [(s.segment, s.name) for s in module.sections]
+    symbols = {
+        s.name: (
+            (*keys[s.section], s.value) if s.section is not None else s.value & (1 << 64) - 1,
+            s.is_global,
+        )
+        for s in module.symbols
+        if not s.name.startswith("ltmp")
+    }
+    places = {s.name: s for s in module.symbols}
+    contents = {}
+    for key, section in zip(keys, module.sections, strict=True):
+        fixups = []
+        for r in section.relocations:
+            target: tuple[str, str, int] | str
+            symbol = places.get(r.symbol)
+            if symbol is None:
+                target = f"{r.symbol}+{r.addend}" if r.addend else r.symbol
+            else:
+                assert symbol.section is not None
+                target = (*keys[symbol.section], symbol.value + r.addend)
+            fixups.append(Fixup(r.offset, int(r.kind), target))
+        fixups.sort(key=lambda f: f.offset)
+        contents[key] = Content(section.data, section.size, tuple(fixups))
+    return Object(contents, symbols)
+
+
+def differences(theirs: Object, ours: Object) -> list[str]:
+    """What is not the same in two objects, one line each."""
+    found = []
+    empty = Content(b"", 0, ())
+    for key in {*theirs.sections, *ours.sections}:
+        a, b = theirs.sections.get(key, empty), ours.sections.get(key, empty)
+        if a.size != b.size:
+            found.append(f"{key}: size {a.size} and {b.size}")
+        elif a.data != b.data:
+            at = next(i for i, (x, y) in enumerate(zip(a.data, b.data, strict=False)) if x != y)
+            at &= ~3
+            found.append(
+                f"{key}: at {at:#x} {a.data[at:at + 8].hex()} and {b.data[at:at + 8].hex()}"
+            )
+        if a.fixups != b.fixups:
+            found += [f"{key}: {f}" for f in {*a.fixups} ^ {*b.fixups}]
+    found += [
+        f"symbol {name}: {theirs.symbols.get(name)} and {ours.symbols.get(name)}"
+        for name in {*theirs.symbols, *ours.symbols}
+        if theirs.symbols.get(name) != ours.symbols.get(name)
+    ]
+    return found
 
 
 # --- reading MH_OBJECT files (mach-o/loader.h, nlist.h, reloc.h) -----------

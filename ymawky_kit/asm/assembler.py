@@ -45,6 +45,7 @@ _EXPANSION_MAX: Final = 4_000_000
 
 _LABEL: Final = re.compile(r"\s*(?:([A-Za-z_.$][\w.$]*)|(\d+))\s*:", re.ASCII)
 HEAD: Final = re.compile(r"\s*([A-Za-z_.$][\w.$]*)", re.ASCII)
+_LIKE_A_REGISTER: Final = re.compile(r"[xwbhsdqv]\d+")
 _ASSIGNMENT: Final = re.compile(r"\s*=(?!=)")
 
 
@@ -188,7 +189,9 @@ class Assembly:
         self.data: list[PendingDatum] = []
         self.encodings: list[tuple[PendingInstruction, isa.Encoding]] = []
         self.globals: list[tuple[Entry, SourceLine, int, int]] = []
+        self.assignments: list[tuple[Entry, Value | Deferred, Expression, SourceLine]] = []
         self.expansions = 0
+        self._at = SourceLine("", Source(name, ""), 0)
         self._lines_read = 0
         self._is_over = False
         self._undefined: set[str] = set()
@@ -278,6 +281,7 @@ class Assembly:
         raise Mistake(".exitm outside a macro", statement.start, statement.name_end)
 
     def _line(self, line: SourceLine) -> None:
+        self._at = line
         text = line.text
         position = 0
         try:
@@ -305,7 +309,7 @@ class Assembly:
         except Mistake as mistake:
             self.report(mistake, line)
         except Unknown as unknown:
-            self.report(self.undefined(unknown.name, unknown.start, unknown.end), line)
+            self._report_undefined(unknown, line)
 
     def _expect_nothing(self, line: SourceLine, position: int) -> None:
         token = tokenize(line.text, position)[0]
@@ -363,12 +367,27 @@ class Assembly:
         if operand.is_register(name):
             raise Mistake(f"'{name}' is a register and cannot be a name for a value", start, end)
         entry = self.symbols.entry(name)
-        value = evaluate_here(tree, self.here())
+        value = evaluate_here(tree, self.here(), statement.line)
+        if isinstance(value, Value) and self._leads_to(value, entry):
+            raise Mistake(f"'{name}' is defined by itself", start, end)
         if entry.section is not None or entry.is_fixed or (once and entry.meaning is not None):
             raise self._doubled(entry, start, end)
         entry.meaning = value
         entry.is_fixed = once
         entry.defined = statement.line.span(start, end)
+        if isinstance(value, Deferred) or value.place is not None:
+            self.assignments.append((entry, value, tree, statement.line))
+
+    def _leads_to(self, value: Value, entry: Entry) -> bool:
+        """Whether following a value's names ends at an entry."""
+        for _ in range(len(self.symbols.entries) + 1):
+            place = value.place
+            if place is entry:
+                return True
+            if not isinstance(place, Entry) or not isinstance(place.meaning, Value):
+                return False
+            value = place.meaning
+        return True
 
     def _statement(self, statement: Statement) -> None:
         name = statement.name
@@ -457,7 +476,8 @@ class Assembly:
             here = self.here(offset)
             try:
                 values = tuple(
-                    Value(e.value) if isinstance(e, Number) else evaluate_here(e, here)
+                    Value(e.value) if isinstance(e, Number)
+                    else evaluate_here(e, here, line, start)
                     for e in instruction.expressions
                 )
             except Mistake as mistake:
@@ -520,7 +540,7 @@ class Assembly:
 
     def number(self, tree: Expression, what: str) -> int:
         """The value of an expression that must be known now; `what` needs it."""
-        value = evaluate_here(tree, self.here())
+        value = evaluate_here(tree, self.here(), self._at)
         if isinstance(value, Value) and value.place is None:
             return value.number
         if isinstance(value, Deferred) or value.place.section is None:  # type: ignore[union-attr]
@@ -548,6 +568,17 @@ class Assembly:
                 f"there is no label '{shown}:' below", start, end,
                 f"'{shown}f' means the next '{shown}:' below, '{shown}b' the nearest above",
             )
+        if operand.is_register(name):
+            return Mistake(
+                f"'{name}' is a register, and an expression is computed before the program runs",
+                start, end,
+            )
+        if _LIKE_A_REGISTER.fullmatch(name):
+            return Mistake(
+                f"there is no register '{name}'", start, end,
+                "there are x0 to x30, xzr and sp, their lower halves w0 to w30, and "
+                "b, h, s, d, q and v with 0 to 31",
+            )
         kind = "label" if name.startswith("L") else "symbol"
         return Mistake(
             f"{kind} '{shown}' is not defined", start, end,
@@ -555,7 +586,8 @@ class Assembly:
         )
 
     def report(self, mistake: Mistake, line: SourceLine) -> None:
-        """Keep a mistake in a line as a diagnostic."""
+        """Keep a mistake as a diagnostic; `line` is where it is, unless it says otherwise."""
+        line = mistake.line or line
         self.diagnostics.append(
             Diagnostic(
                 mistake.message,
@@ -588,37 +620,48 @@ class Assembly:
         """Compute what had to wait and check every instruction."""
         if self._is_over:
             return
+        for entry, value, tree, line in self.assignments:
+            if entry.meaning is value:          # not replaced since
+                try:
+                    entry.meaning = self._defined(value, tree)
+                except Mistake as mistake:
+                    entry.meaning = Value(0)    # one message is enough
+                    self.report(mistake, line)
+                except Unknown as unknown:
+                    entry.meaning = Value(0)
+                    self._report_undefined(unknown, line)
         for pending in self.instructions:
             try:
                 encoding = self._resolve_instruction(pending)
             except Mistake as mistake:
                 self.report(mistake.moved(pending.start), pending.line)
             except Unknown as unknown:
-                self._report_undefined(
-                    unknown.name, pending.start + unknown.start, pending.start + unknown.end,
-                    pending.line,
-                )
+                self._report_undefined(unknown.moved(pending.start), pending.line)
             else:
-                if encoding is not None:
-                    self.encodings.append((pending, encoding))
+                self.encodings.append((pending, encoding))
         for datum in self.data:
             try:
                 self._resolve_datum(datum)
             except Mistake as mistake:
-                if mistake.start == 0:
-                    mistake.start, mistake.end = datum.start, datum.end
                 self.report(mistake, datum.line)
             except Unknown as unknown:
-                self._report_undefined(unknown.name, unknown.start, unknown.end, datum.line)
+                self._report_undefined(unknown, datum.line)
 
-    def _report_undefined(self, name: str, start: int, end: int, line: SourceLine) -> None:
+    def _defined(self, value: Value | Deferred, tree: Expression) -> Value:
+        """The final value of a name; raises Unknown when it is a symbol of elsewhere."""
+        settled = self.symbols.settle(value)
+        if settled.place is not None and settled.place.section is None:
+            raise Unknown(settled.place.name, tree.start, tree.end)
+        return settled
+
+    def _report_undefined(self, unknown: Unknown, line: SourceLine) -> None:
         """Once for each name: the first use stands for the others."""
-        if name in self._undefined:
-            return
-        self._undefined.add(name)
-        self.report(self.undefined(name, start, end), line)
+        if unknown.name not in self._undefined:
+            self._undefined.add(unknown.name)
+            mistake = self.undefined(unknown.name, unknown.start, unknown.end)
+            self.report(mistake, unknown.line or line)
 
-    def _resolve_instruction(self, pending: PendingInstruction) -> isa.Encoding | None:
+    def _resolve_instruction(self, pending: PendingInstruction) -> isa.Encoding:
         instruction = pending.instruction
         if not pending.values or instruction.is_constant:
             return _checked(instruction)
@@ -657,7 +700,7 @@ class Assembly:
         entry = target.place
         assert isinstance(entry, Entry)
         if entry.section is None and entry.is_label:
-            self._report_undefined(entry.name, start, end, line)
+            self._report_undefined(Unknown(entry.name, start, end), line)
             return None, 0
         if not entry.is_label:
             return entry.name, target.number
@@ -716,7 +759,8 @@ class Assembly:
             section = self.sections[pending.section]
             section.data[pending.offset:pending.offset + 4] = code
             final_text[pending.section, pending.offset] = encoding.text
-        used = [s for s in self.sections if s.size or s.index == 0]
+        named = {e.section for e in self.symbols.entries.values()}
+        used = [s for s in self.sections if s.size or s.index == 0 or s.index in named]
         numbers = {s.index: n for n, s in enumerate(used)}
         return ObjectFile(
             self.name,
@@ -738,10 +782,7 @@ class Assembly:
                 continue
             section, value = entry.section, entry.value
             if entry.meaning is not None:
-                try:
-                    meaning = self.symbols.settle(Value(0, entry))
-                except (Mistake, Unknown):
-                    continue
+                meaning = self.symbols.settle(Value(0, entry))
                 value = meaning.number
                 if meaning.place is not None:
                     section = meaning.place.section
@@ -750,12 +791,8 @@ class Assembly:
                         continue
             elif section is None:
                 continue
-            if section is not None and section not in numbers:
-                section = 0 if not numbers else next(iter(numbers.values()))
-                value = 0
-            elif section is not None:
-                section = numbers[section]
-            yield Symbol(entry.name, section, value, entry.is_global, entry.defined)
+            number = None if section is None else numbers[section]
+            yield Symbol(entry.name, number, value, entry.is_global, entry.defined)
 
     def _lines(
         self, numbers: dict[int, int], final_text: dict[tuple[int, int], str]

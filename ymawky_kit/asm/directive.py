@@ -470,7 +470,7 @@ def _integers(assembly: Assembly, statement: Statement) -> None:
         if isinstance(tree, Number):
             section.append(packed(tree.value, size, start, end), start, end)
         else:
-            value = evaluate_here(tree, assembly.here())
+            value = evaluate_here(tree, assembly.here(), statement.line)
             if isinstance(value, Value) and value.place is None:
                 section.append(packed(value.number, size, start, end), start, end)
             elif isinstance(value, Value) and value.modifier:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ymawky_kit.asm.lexer import Mistake, Token, character_value, number_value
+from ymawky_kit.asm.lexer import Mistake, SourceLine, Token, character_value, number_value
 
 #: From loosest to tightest; every operator groups from the left.
 PRECEDENCE: Final = {
@@ -266,6 +266,14 @@ class Unknown(Exception):  # no error by itself: the value may be known later
         self.name = name
         self.start = start
         self.end = end
+        self.line: SourceLine | None = None     # when it is not the line at hand
+
+    def moved(self, columns: int) -> Unknown:
+        """The same, seen from a text that starts `columns` further left."""
+        if self.line is None:
+            self.start += columns
+            self.end += columns
+        return self
 
 
 class Scope(Protocol):

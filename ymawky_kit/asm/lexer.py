@@ -19,8 +19,9 @@ from ymawky_kit.source import Note, Source, Span
 class Mistake(Exception):  # the reader's, not an error of ours
     """Something wrong between two columns of the line at hand.
 
-    The assembler adds the line and makes a diagnostic of it.  `end` may equal
-    `start`: then the caret stands on one character.
+    The assembler adds the line, unless `line` already says that it is another
+    one, and makes a diagnostic of it.  `end` may equal `start`: then the caret
+    stands on one character.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Mistake(Exception):  # the reader's, not an error of ours
         self.end = start + 1 if end is None else end
         self.hint = hint
         self.notes = notes
+        self.line: SourceLine | None = None
 
     def moved(self, columns: int) -> Mistake:
         """The same mistake, seen from a text that starts `columns` further left."""
-        return Mistake(
-            self.message, self.start + columns, self.end + columns, self.hint, self.notes
-        )
+        if self.line is None:
+            self.start += columns
+            self.end += columns
+        return self
 
 
 class Piece(NamedTuple):

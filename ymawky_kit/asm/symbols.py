@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ymawky_kit.asm.expression import Expression, Name, Unknown, Value, evaluate
-from ymawky_kit.asm.lexer import Mistake
+from ymawky_kit.asm.lexer import Mistake, SourceLine
 from ymawky_kit.source import Span
+
+
+class Cycle(Exception):  # an error only where it is known who asked
+    """A name is defined by itself, or through too many others."""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,6 +45,20 @@ class Deferred:
 
     tree: Expression
     scope: Here
+    line: SourceLine
+    start: int              # column in the line at which the columns of `tree` begin
+
+    def evaluate(self) -> Value:
+        """The value, now that all symbols are known.
+
+        What goes wrong is put down to the line that the expression stands in.
+        """
+        try:
+            return evaluate(self.tree, self.scope.final())
+        except (Mistake, Unknown) as error:
+            error.moved(self.start)
+            error.line = error.line or self.line
+            raise
 
 
 @dataclass(slots=True)
@@ -71,7 +89,7 @@ class SymbolTable:
     def settle(self, value: Value | Deferred) -> Value:
         """The final value: no .equ name left in it.  Raises Mistake or Unknown."""
         if isinstance(value, Deferred):
-            value = evaluate(value.tree, value.scope.final())
+            value = value.evaluate()
         for _ in range(_CHAIN_MAX):
             entry = value.place
             if not isinstance(entry, Entry) or entry.meaning is None:
@@ -80,15 +98,13 @@ class SymbolTable:
             value = Value(
                 value.number + meaning.number, meaning.place, value.modifier or meaning.modifier
             )
-        raise Mistake("these names are defined by each other", 0)
+        raise Cycle
 
     def _meaning(self, entry: Entry) -> Value:
         meaning = entry.meaning
         if isinstance(meaning, Deferred):
-            if entry.resolving:
-                raise Mistake(f"'{entry.name}' is defined by itself", 0)
-            if self._depth == _DEPTH_MAX:
-                raise Mistake(f"'{entry.name}' is defined through too many other names", 0)
+            if entry.resolving or self._depth == _DEPTH_MAX:
+                raise Cycle
             entry.resolving = True
             self._depth += 1
             try:
@@ -129,13 +145,22 @@ class Here:
             return Value(0, entry, name.modifier)
         if isinstance(meaning, Value):
             if self.is_final:
-                meaning = self.table.settle(meaning)
+                meaning = self._settled(meaning, name)
             if name.modifier:
                 return Value(meaning.number, meaning.place, name.modifier)
             return meaning
         if not self.is_final:
             return Value(0, entry, name.modifier)
-        return self.table.settle(Value(0, entry, name.modifier))
+        return self._settled(Value(0, entry, name.modifier), name)
+
+    def _settled(self, value: Value, name: Name) -> Value:
+        try:
+            return self.table.settle(value)
+        except Cycle:
+            raise Mistake(
+                f"'{name.name}' is defined by itself, or through too many other names",
+                name.start, name.end,
+            ) from None
 
     def _numeric(self, name: Name) -> Entry:
         number = int(name.name[:-1])
@@ -158,9 +183,14 @@ class Here:
         return Here(self.table, self.section, self.offset, self.numeric, True)
 
 
-def evaluate_here(tree: Expression, here: Here) -> Value | Deferred:
-    """The value if it can be known by now, else the expression to ask again."""
+def evaluate_here(
+    tree: Expression, here: Here, line: SourceLine, start: int = 0
+) -> Value | Deferred:
+    """The value if it can be known by now, else the expression to ask again.
+
+    `start` is the column of the line from which the columns of `tree` count.
+    """
     try:
         return evaluate(tree, here)
     except Unknown:
-        return Deferred(tree, here.frozen())
+        return Deferred(tree, here.frozen(), line, start)
