@@ -149,6 +149,14 @@ def test_what_varies_from_machine_to_machine_is_not_shown() -> None:
     assert shown[0] == shown[1]
 
 
+def test_a_program_may_be_moved_by_whole_pages_only() -> None:
+    hello = build("hello")
+    assert b"hello, world\n" == trace(hello, slide=16384 * 7).output
+    for slide in (1, 4096, -16384):
+        with pytest.raises(KitError, match="cannot be moved"):
+            trace(hello, slide=slide)
+
+
 def test_a_site_answers_and_is_gone_when_stopped() -> None:
     site = serve({"index.html": b"<p>hi", "d/e.txt": b"deep"})
     try:

@@ -434,17 +434,21 @@ class Traced(Timeline):
 
 
 def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
-          files: Mapping[str, bytes] | None = None) -> Traced:
+          files: Mapping[str, bytes] | None = None, slide: int = 0) -> Traced:
     """Run a program in the kit's Darwin and show its system calls.
 
-    `plan` makes some of them fail or do less, see `parse_plan`.  Raises
-    :class:`KitError` when it has not ended after half a minute.
+    `plan` makes some of them fail or do less, see `parse_plan`; `slide` moves the
+    whole program, by a multiple of 16,384 bytes.  Raises :class:`KitError` when it
+    has not ended after half a minute.
     """
+    if slide < 0 or slide % 16384:
+        raise KitError.of(f"a program cannot be moved by {slide} bytes",
+                          hint="macOS moves programs by whole pages: multiples of 16,384")
     from ymawky_kit.emu.plan import FaultPlan
     from ymawky_kit.run import EmulatedRunner
 
     faults = parse_plan(plan)
-    runner = EmulatedRunner(trace=True, report=False,
+    runner = EmulatedRunner(trace=True, report=False, slide=slide,
                             plan=FaultPlan(faults).to_json() if faults else None)
     with started(runner, program.data, program.name, args, files, stdin) as process:
         status = finish(process, program.name)
