@@ -155,9 +155,9 @@ def hex_pair(asm: Asm, _: Path) -> None:
 
 
 @driver
-def date_format(asm: Asm, _: Path) -> None:
+def date_write(asm: Asm, _: Path) -> None:
     for seconds in (0, 951782400, 253402300799):
-        asm.call("date_format", seconds, asm.alloc(29))
+        asm.call("date_write", asm.alloc(32), seconds)
 
 
 @driver
@@ -575,6 +575,14 @@ def request_limit(asm: Asm, _: Path) -> None:
 
 
 @driver
+def request_open(asm: Asm, _: Path) -> None:
+    _lines(asm, "request_open", b"", b"GET / HTTP/1.1", b"bad")
+    again = Connection(asm).request.address
+    assert not asm.call("request_open", again, asm.alloc(b"\r"), 0).carry
+    assert 400 == asm.call("request_open", again, asm.alloc(b"\r"), 0).value
+
+
+@driver
 def request_start(asm: Asm, _: Path) -> None:
     _lines(asm, "request_start", b"GET / HTTP/1.1", b"GET /", b"GET  HTTP/1.1", b" / HTTP/1.1",
            b"GET / HTTP/3.0", b"G(T / HTTP/1.1", b"GET / HTTP/1.x", b"GET HTTP/1.1")
@@ -640,11 +648,6 @@ def reply_begin(asm: Asm, _: Path) -> None:
 def reply_number(asm: Asm, _: Path) -> None:
     for value in (0, 2**64 - 1):
         asm.call("reply_number", asm.alloc(20), value)
-
-
-@driver
-def reply_date(asm: Asm, _: Path) -> None:
-    asm.call("reply_date", asm.alloc(31), 0)
 
 
 @driver
@@ -820,10 +823,17 @@ def page_open(asm: Asm, tmp: Path) -> None:
 
 
 @driver
-def segment_before(asm: Asm, _: Path) -> None:
+def segment_judge(asm: Asm, _: Path) -> None:
+    for name in (b"", b"a", b".", b"..", b"...", b".~", b".a"):
+        at = asm.alloc(b"one/two/" + name + b"//")
+        asm.call("segment_judge", x11=at, x12=at + 8 + len(name), x14=at + 8)
+
+
+@driver
+def segment_back(asm: Asm, _: Path) -> None:
     at = asm.alloc(b"one/two/")
     for distance in (0, 4, 8):
-        asm.call("segment_before", x11=at, x14=at + distance)
+        asm.call("segment_back", x11=at, x14=at + distance)
 
 
 @driver

@@ -16,9 +16,11 @@ EPOCH = datetime.date(1970, 1, 1)
 
 def formatted(asm: Asm, seconds: int) -> str:
     asm.reset()
-    at = asm.alloc(29)
-    asm.call("date_format", seconds, at)
-    return asm.peek(at, 29).decode("ascii")
+    at = asm.alloc(32)          # one byte more than it means to write
+    assert at + 31 == asm.call("date_write", at, seconds).value
+    line = asm.peek(at, 31).decode("ascii")
+    assert line.endswith("\r\n")
+    return line.removesuffix("\r\n")
 
 
 @pytest.mark.parametrize("seconds", [

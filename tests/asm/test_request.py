@@ -102,6 +102,7 @@ HEADS = [
     b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\n\rx",
     b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost:\ta\r\nX: \t\tb\tc\t\r\n\r\n",
     b"GET / HTTP/1.0\r\n\r\n",
     b"GET / HTTP/2.0\r\n\r\n",
     b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n",

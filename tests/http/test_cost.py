@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.server import Server, by_process, parse, serving
+from support.server import by_process, parse, serving
 
 #: The head of a simple client: 80 bytes.
 SHORT = b"GET /1k.bin HTTP/1.1\r\nHost: testserver:49152\r\nAccept-Encoding: gzip, deflate\r\n\r\n"

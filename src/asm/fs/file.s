@@ -7,7 +7,7 @@
 // Needs    file_open_below fd_stat config
 //          listing_plan range_apply range_offer redirect_plan
 //          status_from_errno mime_find mem_copy
-//          reply_begin reply_number reply_date reply_end reply_drop
+//          reply_begin reply_number date_write reply_end reply_drop
 // Memory   none of its own
 // Spec     RFC 9110 9.3.1 (GET), 8.3 (Content-Type), 8.8.2 (Last-Modified)
 // Tests    tests/asm/test_reply.py, tests/http/test_files.py
@@ -231,7 +231,7 @@ Lfile_plan_drop:
 //
 //   In     x0 cursor   x1 connection
 //   Out    x0 cursor
-//   Clob   x1-x11 v0
+//   Clob   x1-x10 v0
 //   Frame  16: x29 x30
 //
 //   x5 connection, later the moment   x6 now
@@ -249,7 +249,7 @@ func file_modified
     bic     x5, x5, x5, asr #63     // before 1970 counts as 1970
     cmp     x5, x6
     csel    x1, x5, x6, lo
-    bl      reply_date
+    bl      date_write
 Lfile_modified_return:
     ldp     x29, x30, [sp], #16
     ret

@@ -34,8 +34,7 @@
 //   x14 start of the segment   x15 1 for a directory
 //   x4 1 when a slash follows
 //   x5 char_class   x6 as far as there is input, and room for it   x0 byte
-//   x1 length of the segment, or of what is left   x2 a byte of it, or the room
-//   x7 class of the byte
+//   x7 its class   x1 length of what is left   x2 the room
 func path_resolve
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
@@ -90,35 +89,9 @@ Lpath_resolve_special:
     b       Lpath_resolve_bad
 
 Lpath_resolve_judge:
-    subs    x1, x12, x14
-    b.eq    Lpath_resolve_directory
-    ldrb    w2, [x14]
-    cmp     w2, #'.'
-    b.eq    Lpath_resolve_dot
-Lpath_resolve_keep:
-    mov     w0, #'/'
-    strb    w0, [x12], #1
-    mov     x15, #0
+    bl      segment_judge
+    b.cs    Lpath_resolve_missing
     cbnz    x4, Lpath_resolve_segment
-    b       Lpath_resolve_end
-
-Lpath_resolve_dot:
-    cmp     x1, #1
-    b.eq    Lpath_resolve_drop      // "."
-    ldrb    w2, [x14, #1]
-    cmp     w2, #'~'
-    b.eq    Lpath_resolve_missing
-    cmp     w2, #'.'
-    b.ne    Lpath_resolve_keep
-    cmp     x1, #2
-    b.ne    Lpath_resolve_missing
-    bl      segment_before
-Lpath_resolve_drop:
-    mov     x12, x14
-Lpath_resolve_directory:
-    mov     x15, #1
-    cbnz    x4, Lpath_resolve_segment
-
 Lpath_resolve_end:
     subs    x0, x12, x11
     b.eq    Lpath_resolve_root
@@ -140,25 +113,70 @@ Lpath_resolve_missing:
     carry_set
     b       Lpath_resolve_return
 
-// segment_before - where does the segment before this one begin?
+// segment_judge - keep a segment, drop it, or refuse it
 //
-//   In     x11 first segment   x14 a segment
-//   Out    x14 the one before it, or the first one
+//   In     x11 first segment   x12 end of this one   x14 its start
+//   Out    C clear: x12 place for the next one
+//          x15 0 when this one, were it the last, would name a file
+//          C set:   it is refused
+//   Clob   x0-x2
+//   Frame  none: leaves ".." to segment_back
+//
+//   x0 slash   x1 length of the segment   x2 a byte of it
+func segment_judge
+    mov     x15, #1
+    subs    x1, x12, x14
+    b.eq    Lsegment_judge_drop     // nothing between two slashes
+    ldrb    w2, [x14]
+    cmp     w2, #'.'
+    b.eq    Lsegment_judge_dot
+Lsegment_judge_keep:
+    mov     w0, #'/'
+    strb    w0, [x12], #1
+    mov     x15, #0
+    carry_clear
+    ret
+
+Lsegment_judge_dot:
+    cmp     x1, #1
+    b.eq    Lsegment_judge_drop     // "."
+    ldrb    w2, [x14, #1]
+    cmp     w2, #'~'
+    b.eq    Lsegment_judge_refuse
+    cmp     w2, #'.'
+    b.ne    Lsegment_judge_keep
+    cmp     x1, #2
+    b.ne    Lsegment_judge_refuse
+    b       segment_back            // ".."
+Lsegment_judge_drop:
+    mov     x12, x14
+    carry_clear
+    ret
+Lsegment_judge_refuse:
+    carry_set
+    ret
+
+// segment_back - take back the segment before, when there is one
+//
+//   In     x11 first segment   x14 start of the segment behind it
+//   Out    C clear: x12 start of the segment, or of the first
 //   Clob   x2
 //   Frame  none (leaf)
 //
-//   x14 cursor   x2 byte
-func segment_before
-    cmp     x14, x11
-    b.eq    Lsegment_before_return
-    sub     x14, x14, #1            // over the slash between them
-Lsegment_before_byte:
-    cmp     x14, x11
-    b.eq    Lsegment_before_return
-    ldrb    w2, [x14, #-1]
+//   x12 cursor   x2 byte
+func segment_back
+    mov     x12, x14
+    cmp     x12, x11
+    b.eq    Lsegment_back_return
+    sub     x12, x12, #1            // over the slash between them
+Lsegment_back_byte:
+    cmp     x12, x11
+    b.eq    Lsegment_back_return
+    ldrb    w2, [x12, #-1]
     cmp     w2, #'/'
-    b.eq    Lsegment_before_return
-    sub     x14, x14, #1
-    b       Lsegment_before_byte
-Lsegment_before_return:
+    b.eq    Lsegment_back_return
+    sub     x12, x12, #1
+    b       Lsegment_back_byte
+Lsegment_back_return:
+    carry_clear
     ret

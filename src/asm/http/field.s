@@ -48,10 +48,8 @@ Lfield_take_name:
     subs    x4, x4, #1
     b.eq    Lfield_take_bad         // an empty name
 
-    cmp     x4, #31
-    b.hi    Lfield_take_other
     movi32  w5, FIELD_LENGTHS       // most names are as long as none of ours
-    lsr     w5, w5, w4
+    lsr     w5, w5, w4              // (36 counts as 4; field_keep sees it)
     tbz     w5, #0, Lfield_take_other
     add     x2, x1, x2
     b       field_keep

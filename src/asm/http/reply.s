@@ -4,9 +4,8 @@
 // first byte in x0 and gives the place behind its last, as mem_copy does.
 // CONN_OUT has room for the longest head there can be.
 //
-// Gives    reply_begin reply_number reply_date reply_end reply_advance
-//          reply_drop
-// Needs    mem_copy u64_format date_format status_text fd_close
+// Gives    reply_begin reply_number reply_end reply_advance reply_drop
+// Needs    mem_copy u64_format date_write status_text fd_close
 // Memory   none of its own
 // Spec     RFC 9112 4 (status line), RFC 9110 6.6.1 (Date), 10.2.4 (Server)
 // Tests    tests/asm/test_reply.py
@@ -18,15 +17,13 @@
 .include "reply.inc"
 .include "conn.inc"
 
-.equ DATE_LEN,              29
-
 // reply_begin - start the head: status line, and fields that are always there
 //
 // A server whose clock does not answer sends no Date.
 //
 //   In     x0 connection   x1 status
 //   Out    x0 cursor
-//   Clob   x1-x11 v0
+//   Clob   x1-x10 v0
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x0 cursor   x5 name of the status   x6 its length
@@ -54,7 +51,7 @@ func reply_begin
     cbz     x5, Lreply_begin_no_clock
     bl      mem_copy
     mov     x1, x5
-    bl      reply_date
+    bl      date_write
 Lreply_begin_return:
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
@@ -88,29 +85,6 @@ func reply_number
     bl      mem_copy
 
     ldp     x29, x30, [sp], #48
-    ret
-
-// reply_date - write a date and the end of its line
-//
-//   In     x0 cursor   x1 seconds since 1970, up to the end of 9999
-//   Out    x0 cursor
-//   Clob   x1-x11
-//   Frame  16: x29 x30
-//
-//   x11 cursor   x1 end of the line
-func reply_date
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-    mov     x11, x0
-
-    mov     x0, x1
-    mov     x1, x11
-    bl      date_format
-    mov     w1, #'\r' | '\n' << 8
-    add     x0, x11, #DATE_LEN
-    strh    w1, [x0], #2
-
-    ldp     x29, x30, [sp], #16
     ret
 
 // reply_end - end the head with its empty line

@@ -56,17 +56,17 @@ Lrequest_parse_line:
     ldrh    w3, [x23]
     mov     w1, #'\r' | '\n' << 8   // nothing else ends a line
     cmp     w3, w1
-    b.ne    Lrequest_parse_bad
+    b.ne    Lrequest_parse_tab
 
     mov     x1, x22
-    subs    x2, x23, x22
+    sub     x2, x23, x22
     mov     x22, x0
     mov     x23, x0
     mov     x0, x19
     ldr     w3, [x19, #REQUEST_STATE]
-    b.eq    Lrequest_parse_empty
     cmp     w3, #STATE_FIELD
-    b.ne    Lrequest_parse_start
+    b.ne    Lrequest_parse_open
+    cbz     x2, Lrequest_parse_last
     bl      field_take
     b.cc    Lrequest_parse_line
 Lrequest_parse_return:
@@ -76,18 +76,15 @@ Lrequest_parse_return:
     ldp     x29, x30, [sp], #64
     ret
 
-Lrequest_parse_start:
-    bl      request_start
+Lrequest_parse_tab:                 // the one control that a line may hold
+    and     w3, w3, #0xff
+    cmp     w3, #'\t'
+    b.ne    Lrequest_parse_bad
+    add     x23, x23, #1
+    b       Lrequest_parse_line
+Lrequest_parse_open:
+    bl      request_open
     b.cs    Lrequest_parse_return
-    mov     w3, #STATE_FIELD
-    b       Lrequest_parse_state
-Lrequest_parse_empty:
-    cmp     w3, #STATE_FIELD
-    b.eq    Lrequest_parse_last
-    cbnz    w3, Lrequest_parse_bad  // one before the request line, not two
-    mov     w3, #STATE_LINE
-Lrequest_parse_state:
-    str     w3, [x19, #REQUEST_STATE]
     bl      request_limit
     b       Lrequest_parse_line
 Lrequest_parse_last:
@@ -137,6 +134,43 @@ func request_limit
     add     x24, x20, x0
 Lrequest_limit_return:
     ret
+
+// request_open - take a line before the fields: a request line, or an empty one
+//
+//   In     x0 request   x1 line, a CR behind it   x2 its length without the CR
+//   Out    C clear: REQUEST_STATE says what comes next
+//          C set:   x0 status 400, 421, 505
+//   Clob   x0-x8
+//   Frame  32: x29 x30, x19
+//
+//   x19 request   x3 state
+func request_open
+    stp     x29, x30, [sp, #-32]!
+    mov     x29, sp
+    str     x19, [sp, #16]
+    mov     x19, x0
+
+    cbz     x2, Lrequest_open_empty
+    bl      request_start
+    mov     w3, #STATE_FIELD
+    b.cc    Lrequest_open_next
+Lrequest_open_return:
+    ldr     x19, [sp, #16]
+    ldp     x29, x30, [sp], #32
+    ret
+
+Lrequest_open_empty:
+    ldr     w3, [x19, #REQUEST_STATE]
+    cbnz    w3, Lrequest_open_bad   // one will do
+    mov     w3, #STATE_LINE
+    carry_clear
+Lrequest_open_next:
+    str     w3, [x19, #REQUEST_STATE]
+    b       Lrequest_open_return
+Lrequest_open_bad:
+    mov     x0, #400
+    carry_set
+    b       Lrequest_open_return
 
 // request_start - take the request line: method, target, version
 //

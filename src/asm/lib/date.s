@@ -1,6 +1,6 @@
 // date.s - a moment as HTTP writes it: "Sun, 06 Nov 1994 08:49:37 GMT"
 //
-// Gives    date_format date_calendar
+// Gives    date_write
 // Needs    nothing
 // Memory   none of its own
 // Spec     RFC 9110 5.6.7 (IMF-fixdate); Gregorian calendar, no leap seconds
@@ -11,8 +11,9 @@
 .include "macros.inc"
 
 .equ SECONDS_A_DAY,     86400
+.equ DATE_LINE_BYTES,   31
 
-// date_texts holds, behind seven names of days, 8 bytes each:
+// date_texts holds, behind seven names of days of 8 bytes each:
 .equ DATE_CLOCK,        56          // the part behind the year, 16 bytes
 .equ DATE_MONTHS,       72 - 4      // twelve names, 4 bytes each, from 1
 .equ DATE_PAIRS,        120         // 00 to 99, 2 bytes each
@@ -20,41 +21,39 @@
 .equ DAYS_IN_ERA,       146097      // four hundred years
 .equ DAYS_TO_1970,      719468      // from 1 March of the year 0
 
-// date_format - write the 29 bytes of a date
+// date_write - write a date and the end of its line, 31 bytes
 //
-//   In     x0 seconds since 1970, up to the end of 9999   x1 buffer
-//   Out    nothing
-//   Clob   x0-x10
+//   In     x0 cursor   x1 seconds since 1970, up to the end of 9999
+//   Out    x0 cursor
+//   Clob   x1-x10
 //   Frame  16: x29 x30
 //
-//   x0 days since 1970, later the day   x1 month   x2 year   x4 buffer
+//   x0 days since 1970, later the day   x1 month   x2 year   x4 cursor
 //   x5 a number of two digits   x6 what is left over   x7 digit pairs
 //   x8 seconds of the day   x9 date_texts   x10 a text, or hundred or sixty
-func date_format
+func date_write
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
-    mov     x4, x1
+    mov     x4, x0
     movi32  w2, SECONDS_A_DAY
-    udiv    x1, x0, x2
-    msub    x8, x1, x2, x0
-    mov     x0, x1
+    udiv    x0, x1, x2
+    msub    x8, x0, x2, x1
 
     add     x5, x0, #4              // the first of January 1970 was a Thursday
     mov     x6, #7
     udiv    x1, x5, x6
     msub    x5, x1, x6, x5
     addr    x9, date_texts
-    ldr     x10, [x9, x5, lsl #3]   // "Sun, dd "
-    str     x10, [x4]
+    ldr     x10, [x9, x5, lsl #3]
+    str     x10, [x4]               // "Sun, dd "
     ldp     x5, x6, [x9, #DATE_CLOCK]
-    str     x5, [x4, #16]           // " hh:mm:s"
-    str     w6, [x4, #25]           // " GMT"
+    stp     x5, x6, [x4, #16]       // " hh:mm:ss GMT", CR LF, one byte too many
     bl      date_calendar
 
     add     x7, x9, #DATE_PAIRS
     add     x9, x9, #DATE_MONTHS
-    ldr     w10, [x9, x1, lsl #2]   // "Nov "
-    str     w10, [x4, #8]
+    ldr     w10, [x9, x1, lsl #2]
+    str     w10, [x4, #8]           // "Nov "
     ldrh    w5, [x7, x0, lsl #1]
     strh    w5, [x4, #5]
     mov     x10, #100
@@ -77,6 +76,7 @@ func date_format
     ldrh    w5, [x7, x8, lsl #1]
     strh    w5, [x4, #17]
 
+    add     x0, x4, #DATE_LINE_BYTES
     ldp     x29, x30, [sp], #16
     ret
 
@@ -134,7 +134,7 @@ rodata
 .p2align 3
 date_texts:                         // digits replace the small letters
     .ascii  "Sun, dd Mon, dd Tue, dd Wed, dd Thu, dd Fri, dd Sat, dd "
-    .ascii  " hh:mm:s GMT    "
+    .ascii  " hh:mm:ss GMT\r\n\0"
     .ascii  "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
     .ascii  "0001020304050607080910111213141516171819"
     .ascii  "2021222324252627282930313233343536373839"

@@ -74,8 +74,8 @@ Lmem_clear_next:
 
 // control_find - look for the first control character
 //
-// Everything below the blank is one, but the tab; and so is DEL. In a line of
-// HTTP that is the CR at its end, or a byte that must not be there.
+// That is a byte below the blank, or DEL. In a line of HTTP it is the CR at its
+// end, a tab, or something that must not be there.
 //
 //   In     x0 text   x1 end of the text
 //   Out    C clear: x0 place of the control character
@@ -105,11 +105,8 @@ Lcontrol_find_sixteen:
     clz     x3, x3
     sub     x0, x0, #16
     add     x0, x0, x3, lsr #2
-    ldrb    w3, [x0]
-    cmp     w3, #'\t'
-    b.ne    Lcontrol_find_found
-    add     x0, x0, #1              // a tab may be there: go on behind it
-    b       Lcontrol_find_sixteen
+    carry_clear
+    ret
 
 Lcontrol_find_byte:
     cmp     x0, x1                  // C is set at the end
@@ -119,11 +116,8 @@ Lcontrol_find_byte:
     b.eq    Lcontrol_find_here
     cmp     w3, #' '
     b.hs    Lcontrol_find_byte
-    cmp     w3, #'\t'
-    b.eq    Lcontrol_find_byte
 Lcontrol_find_here:
     sub     x0, x0, #1
-Lcontrol_find_found:
     carry_clear
 Lcontrol_find_none:
     ret
