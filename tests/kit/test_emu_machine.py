@@ -323,3 +323,18 @@ def test_a_function_that_ends_the_process_is_a_fault_of_the_call(machine) -> Non
     with pytest.raises(CallFault, match=r"the process ended at .*: exit 0"):
         machine.call("start")
     assert 5 == machine.call("add_them", 2, 3).value
+
+
+def test_a_forgotten_machine_gives_its_memory_back() -> None:
+    import gc
+    import weakref
+
+    def forget() -> tuple[object, object]:
+        forgotten = boot("exit #0")
+        forgotten.step()
+        return forgotten.memory._finalizer, forgotten.cpu._finalizer
+
+    memory, cpu = forget()
+    gc.collect()
+    assert isinstance(memory, weakref.finalize) and not memory.alive
+    assert isinstance(cpu, weakref.finalize) and not cpu.alive

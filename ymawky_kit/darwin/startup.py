@@ -72,6 +72,7 @@ def assemble_machine(
     words = [word.encode() if isinstance(word, str) else word for word in argv]
     variables = [f"{name}={value}".encode() for name, value in (env or {}).items()]
     memory = Memory()
+    cpu: Cpu | None = None
     try:
         loaded = load(memory, program, slide=slide)
         cpu = Cpu(memory, hold_lock=hold_lock, use_native=use_native)
@@ -81,6 +82,8 @@ def assemble_machine(
             kernel, loaded, words, variables, name.encode() if isinstance(name, str) else name
         )
     except BaseException:
+        if cpu is not None:
+            cpu.close()
         memory.close()
         raise
     return Machine(memory, cpu, kernel, loaded, RETURN_STUB), kernel

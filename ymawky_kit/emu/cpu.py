@@ -8,6 +8,7 @@ a system call.  Instructions are counted by native code (native.py), exactly.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -139,7 +140,8 @@ class Cpu:
         threads of the host process wait.  `use_native=False` counts through Python."""
         self.memory = memory
         self._engine = uc.open_engine()
-        self._closed = False
+        self._finalizer = weakref.finalize(self, uc.close_engine, self._engine)
+        self._finalizer.atexit = False
         self._start = (uc.held if hold_lock else uc.free).uc_emu_start
         self._read_batch = uc.held.uc_reg_read_batch
         self._write_batch = uc.held.uc_reg_write_batch
@@ -204,9 +206,8 @@ class Cpu:
 
     def close(self) -> None:
         """Free the engine.  The memory stays."""
-        if not self._closed:
-            self._closed = True
-            uc.close_engine(self._engine)
+        if self._finalizer.alive:
+            self._finalizer()
             self._hooks.clear()
 
     # --- hooks ------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ymawky_kit.emu.memory import PAGE, READ, WRITE, BadAddress, Memory, Region,
 from ymawky_kit.emu.symbol import SymbolTable
 
 #: Where `Machine.alloc` puts its blocks.
-HEAP: Final = 0x3_0000_0000
+HEAP: Final = 0x8_0000_0000
 
 _MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
 

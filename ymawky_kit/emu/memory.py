@@ -13,6 +13,7 @@ import ctypes
 import mmap
 import os
 import sys
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -121,7 +122,15 @@ class Memory:
             )
         self.size = size
         flags = _PRIVATE_ANON | _NORESERVE
-        self._host = _host_map(None, size, 0, flags)
+        try:
+            self._host = _host_map(None, size, 0, flags)
+        except OSError as error:
+            raise KitError.of(
+                f"cannot reserve {size >> 30} GiB of address space: {error.strerror}",
+                hint="it costs no memory, but a limit forbids it: see ulimit -v",
+            ) from None
+        self._finalizer = weakref.finalize(self, _munmap, self._host, size)
+        self._finalizer.atexit = False      # the process's end frees it as well
         self._bytes = memoryview((ctypes.c_char * size).from_address(self._host)).cast("B")
         self._regions: list[Region] = []
         self._starts: list[int] = []
@@ -132,7 +141,7 @@ class Memory:
         """Give the reservation back; the memory must not be used any more."""
         if self._host:
             self._bytes.release()
-            _munmap(self._host, self.size)
+            self._finalizer()
             self._host = 0
             self._regions.clear()
             self._starts.clear()
