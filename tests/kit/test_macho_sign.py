@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.editing import LC_CODE_SIGNATURE, LC_SEGMENT_64, LINKEDIT, Editor
 from support.linking import error_of, full_image
@@ -108,6 +108,7 @@ def test_a_file_without_room_for_the_command_is_not_signed() -> None:
 
 
 @given(st.integers(0, len(PLAIN) - 1), st.integers(0, 255))
+@example(610, 1)        # __LINKEDIT far behind the end of the file
 def test_signing_a_damaged_file_signs_it_or_says_why_not(at: int, value: int) -> None:
     data = bytearray(PLAIN)
     data[at] = value

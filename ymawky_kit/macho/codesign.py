@@ -161,6 +161,9 @@ def sign(data: bytes, identifier: str) -> bytes:
     length = size(code_limit, identifier)
 
     linkedit = commands.linkedit
+    if linkedit.offset > code_limit:
+        raise KitError.of(f"cannot sign: __LINKEDIT begins at {linkedit.offset:#x}, behind the"
+                          f" end of the file at {code_limit:#x}")
     file_size = code_limit + length - linkedit.offset
     linkedit = replace(linkedit, file_size=file_size, vm_size=-(-file_size // c.PAGE) * c.PAGE)
     command = LinkeditData(c.LC_CODE_SIGNATURE, code_limit, length)
