@@ -1,4 +1,9 @@
-"""An emulated Darwin kernel: what macOS programs for arm64 ask for, on any Unix."""
+"""An emulated Darwin kernel: what macOS programs for arm64 ask for, on any Unix.
+
+Read in this order: table (what a row is), task (what a row works on), kernel and entry
+(from `svc` to a row and back), delivery and frame (signals), program (exec), startup
+(all of it put together); then any module of rows, process or opening say.
+"""
 
 from __future__ import annotations
 
