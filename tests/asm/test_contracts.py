@@ -320,9 +320,9 @@ def socket_port(asm: Asm, _: Path) -> None:
 
 @driver
 def socket_accept(asm: Asm, _: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()):
-            _opens(asm, "socket_accept", server.fileno())
+    with socket.create_server(("127.0.0.1", 0)) as server, \
+            socket.create_connection(server.getsockname()):
+        _opens(asm, "socket_accept", server.fileno())
     asm.call("socket_accept", 99)
 
 

@@ -197,9 +197,10 @@ string mime_app_m3u8, "application/vnd.apple.mpegurl"
 // extension, distance of its type from the table, length of the type
 .p2align 3
 mime_rows:
+Lmime_rows:
     .ascii  "7z      "
     .long   mime_app_7z - mime_rows, mime_app_7z_len
-mime_a:
+Lmime_a:
     .ascii  "aac     "
     .long   mime_audio_aac - mime_rows, mime_audio_aac_len
     .ascii  "apng    "
@@ -210,14 +211,14 @@ mime_a:
     .long   mime_video_x_msvideo - mime_rows, mime_video_x_msvideo_len
     .ascii  "avif    "
     .long   mime_image_avif - mime_rows, mime_image_avif_len
-mime_b:
+Lmime_b:
     .ascii  "bin     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
     .ascii  "bmp     "
     .long   mime_image_bmp - mime_rows, mime_image_bmp_len
     .ascii  "bz2     "
     .long   mime_app_x_bzip2 - mime_rows, mime_app_x_bzip2_len
-mime_c:
+Lmime_c:
     .ascii  "c       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "conf    "
@@ -226,29 +227,29 @@ mime_c:
     .long   mime_text_css - mime_rows, mime_text_css_len
     .ascii  "csv     "
     .long   mime_text_csv - mime_rows, mime_text_csv_len
-mime_d:
+Lmime_d:
     .ascii  "dmg     "
     .long   mime_app_dmg - mime_rows, mime_app_dmg_len
     .ascii  "doc     "
     .long   mime_app_msword - mime_rows, mime_app_msword_len
     .ascii  "docx    "
     .long   mime_app_docx - mime_rows, mime_app_docx_len
-mime_e:
+Lmime_e:
     .ascii  "eot     "
     .long   mime_app_eot - mime_rows, mime_app_eot_len
     .ascii  "epub    "
     .long   mime_app_epub_zip - mime_rows, mime_app_epub_zip_len
     .ascii  "exe     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
-mime_f:
+Lmime_f:
     .ascii  "flac    "
     .long   mime_audio_flac - mime_rows, mime_audio_flac_len
-mime_g:
+Lmime_g:
     .ascii  "gif     "
     .long   mime_image_gif - mime_rows, mime_image_gif_len
     .ascii  "gz      "
     .long   mime_app_gzip - mime_rows, mime_app_gzip_len
-mime_h:
+Lmime_h:
     .ascii  "h       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "heic    "
@@ -257,7 +258,7 @@ mime_h:
     .long   mime_text_html - mime_rows, mime_text_html_len
     .ascii  "html    "
     .long   mime_text_html - mime_rows, mime_text_html_len
-mime_i:
+Lmime_i:
     .ascii  "ico     "
     .long   mime_image_x_icon - mime_rows, mime_image_x_icon_len
     .ascii  "ics     "
@@ -270,7 +271,7 @@ mime_i:
     .long   mime_app_x_ipynb_json - mime_rows, mime_app_x_ipynb_json_len
     .ascii  "iso     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
-mime_j:
+Lmime_j:
     .ascii  "jar     "
     .long   mime_app_java_archive - mime_rows, mime_app_java_archive_len
     .ascii  "jpeg    "
@@ -285,11 +286,11 @@ mime_j:
     .long   mime_app_ld_json - mime_rows, mime_app_ld_json_len
     .ascii  "jxl     "
     .long   mime_image_jxl - mime_rows, mime_image_jxl_len
-mime_k:
-mime_l:
+Lmime_k:
+Lmime_l:
     .ascii  "log     "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
-mime_m:
+Lmime_m:
     .ascii  "m3u8    "
     .long   mime_app_m3u8 - mime_rows, mime_app_m3u8_len
     .ascii  "m4a     "
@@ -318,8 +319,8 @@ mime_m:
     .long   mime_video_mpeg - mime_rows, mime_video_mpeg_len
     .ascii  "mpg     "
     .long   mime_video_mpeg - mime_rows, mime_video_mpeg_len
-mime_n:
-mime_o:
+Lmime_n:
+Lmime_o:
     .ascii  "o       "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
     .ascii  "ods     "
@@ -336,7 +337,7 @@ mime_o:
     .long   mime_audio_ogg - mime_rows, mime_audio_ogg_len
     .ascii  "otf     "
     .long   mime_font_otf - mime_rows, mime_font_otf_len
-mime_p:
+Lmime_p:
     .ascii  "pdf     "
     .long   mime_app_pdf - mime_rows, mime_app_pdf_len
     .ascii  "png     "
@@ -347,22 +348,22 @@ mime_p:
     .long   mime_app_pptx - mime_rows, mime_app_pptx_len
     .ascii  "py      "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
-mime_q:
-mime_r:
+Lmime_q:
+Lmime_r:
     .ascii  "rar     "
     .long   mime_app_vnd_rar - mime_rows, mime_app_vnd_rar_len
     .ascii  "rss     "
     .long   mime_app_rss_xml - mime_rows, mime_app_rss_xml_len
     .ascii  "rtf     "
     .long   mime_app_rtf - mime_rows, mime_app_rtf_len
-mime_s:
+Lmime_s:
     .ascii  "s       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "sh      "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "svg     "
     .long   mime_image_svg_xml - mime_rows, mime_image_svg_xml_len
-mime_t:
+Lmime_t:
     .ascii  "tar     "
     .long   mime_app_x_tar - mime_rows, mime_app_x_tar_len
     .ascii  "text    "
@@ -385,13 +386,13 @@ mime_t:
     .long   mime_font_ttf - mime_rows, mime_font_ttf_len
     .ascii  "txt     "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
-mime_u:
-mime_v:
+Lmime_u:
+Lmime_v:
     .ascii  "vcf     "
     .long   mime_text_vcard - mime_rows, mime_text_vcard_len
     .ascii  "vtt     "
     .long   mime_text_vtt - mime_rows, mime_text_vtt_len
-mime_w:
+Lmime_w:
     .ascii  "wasm    "
     .long   mime_app_wasm - mime_rows, mime_app_wasm_len
     .ascii  "wav     "
@@ -406,7 +407,7 @@ mime_w:
     .long   mime_font_woff - mime_rows, mime_font_woff_len
     .ascii  "woff2   "
     .long   mime_font_woff2 - mime_rows, mime_font_woff2_len
-mime_x:
+Lmime_x:
     .ascii  "xhtml   "
     .long   mime_app_xhtml_xml - mime_rows, mime_app_xhtml_xml_len
     .ascii  "xls     "
@@ -421,33 +422,46 @@ mime_x:
     .long   mime_app_xml - mime_rows, mime_app_xml_len
     .ascii  "xz      "
     .long   mime_app_x_xz - mime_rows, mime_app_x_xz_len
-mime_y:
+Lmime_y:
     .ascii  "yaml    "
     .long   mime_text_yaml - mime_rows, mime_text_yaml_len
     .ascii  "yml     "
     .long   mime_text_yaml - mime_rows, mime_text_yaml_len
-mime_z:
+Lmime_z:
     .ascii  "zip     "
     .long   mime_app_zip - mime_rows, mime_app_zip_len
     .ascii  "zst     "
     .long   mime_app_zstd - mime_rows, mime_app_zstd_len
-mime_end:
+Lmime_end:
 
 // for each letter, the number of its first row; what does not begin with a
 // letter comes before them
 mime_letters:
     .byte   0
-    .byte   (mime_a - mime_rows) / 16, (mime_b - mime_rows) / 16
-    .byte   (mime_c - mime_rows) / 16, (mime_d - mime_rows) / 16
-    .byte   (mime_e - mime_rows) / 16, (mime_f - mime_rows) / 16
-    .byte   (mime_g - mime_rows) / 16, (mime_h - mime_rows) / 16
-    .byte   (mime_i - mime_rows) / 16, (mime_j - mime_rows) / 16
-    .byte   (mime_k - mime_rows) / 16, (mime_l - mime_rows) / 16
-    .byte   (mime_m - mime_rows) / 16, (mime_n - mime_rows) / 16
-    .byte   (mime_o - mime_rows) / 16, (mime_p - mime_rows) / 16
-    .byte   (mime_q - mime_rows) / 16, (mime_r - mime_rows) / 16
-    .byte   (mime_s - mime_rows) / 16, (mime_t - mime_rows) / 16
-    .byte   (mime_u - mime_rows) / 16, (mime_v - mime_rows) / 16
-    .byte   (mime_w - mime_rows) / 16, (mime_x - mime_rows) / 16
-    .byte   (mime_y - mime_rows) / 16, (mime_z - mime_rows) / 16
-    .byte   (mime_end - mime_rows) / 16
+    .byte   (Lmime_a - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_b - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_c - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_d - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_e - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_f - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_g - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_h - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_i - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_j - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_k - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_l - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_m - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_n - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_o - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_p - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_q - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_r - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_s - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_t - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_u - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_v - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_w - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_x - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_y - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_z - Lmime_rows) / MIME_ROW_SIZE
+    .byte   (Lmime_end - Lmime_rows) / MIME_ROW_SIZE
