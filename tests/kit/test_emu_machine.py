@@ -338,3 +338,23 @@ def test_a_forgotten_machine_gives_its_memory_back() -> None:
     gc.collect()
     assert isinstance(memory, weakref.finalize) and not memory.alive
     assert isinstance(cpu, weakref.finalize) and not cpu.alive
+
+
+def test_a_run_can_be_limited() -> None:
+    with boot("Lforever:\n    b Lforever\n") as machine:
+        with pytest.raises(CallFault, match="still running"):
+            machine.run(limit=25_000_000)
+        assert 25_000_000 == machine.instructions
+        assert machine.status is None
+
+
+def test_an_endless_run_can_be_interrupted_from_the_keyboard() -> None:
+    import signal
+    import threading
+
+    with boot("Lforever:\n    b Lforever\n") as machine:
+        timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            machine.run()
+        timer.join()

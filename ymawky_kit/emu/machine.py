@@ -23,6 +23,8 @@ from ymawky_kit.emu.symbol import SymbolTable
 #: Where `Machine.alloc` puts its blocks.
 HEAP: Final = 0x8_0000_0000
 
+#: Instructions between two chances for Python, some tens of milliseconds.
+_SLICE: Final = 10_000_000
 _MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -174,14 +176,26 @@ class Machine:
 
     # --- running ----------------------------------------------------------------------------
 
-    def run(self) -> ExitStatus:
-        """Run to the end of the process."""
-        if self.status is None:
-            try:
-                while True:
-                    self.kernel.settle(self.cpu.run())
-            except ProcessEnd as end:
-                self.status = end.exit_status
+    def run(self, limit: int | None = None) -> ExitStatus:
+        """Run to the end of the process.
+
+        Raises CallFault when it has executed `limit` instructions without ending.
+        """
+        cpu, words = self.cpu, self.cpu.words
+        last = native.NO_LIMIT if limit is None else words[native.COUNT] + limit
+        try:
+            while self.status is None:
+                # In slices, so that an interrupt from the keyboard gets its turn.
+                words[native.LIMIT] = min(last, words[native.COUNT] + _SLICE)
+                stop = cpu.run()
+                if stop.reason is Reason.LIMIT and words[native.LIMIT] == last:
+                    pc = cpu.get_pc()
+                    raise CallFault(stop, pc, f"still running at {self.symbols.describe(pc)}")
+                self.kernel.settle(stop)
+        except ProcessEnd as end:
+            self.status = end.exit_status
+        finally:
+            words[native.LIMIT] = native.NO_LIMIT
         return self.status
 
     def step(self) -> StepEvent | None:
