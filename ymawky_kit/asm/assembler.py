@@ -25,7 +25,16 @@ from ymawky_kit.asm.draft import (
     SectionDraft,
 )
 from ymawky_kit.asm.encoder import Encoder, default_encoder
-from ymawky_kit.asm.expression import Cursor, Expression, Number, Unknown, Value, names, read
+from ymawky_kit.asm.expression import (
+    Cursor,
+    Expression,
+    Number,
+    Unknown,
+    Value,
+    names,
+    read,
+    unknown,
+)
 from ymawky_kit.asm.lexer import Expansion, Mistake, SourceLine, split_lines, tokenize
 from ymawky_kit.asm.macro import Macro, expand, parse_arguments
 from ymawky_kit.asm.operand import Instruction
@@ -431,7 +440,10 @@ class Assembly:
         """Go on with a body, once for each set of arguments."""
         line = statement.line
         use = line.span(statement.start, max(statement.end, statement.name_end))
-        expansion = Expansion(title, use, line.expansion)
+        missing = tuple(
+            name for name, argument in rounds[0].items() if not argument.text
+        ) if rounds else ()
+        expansion = Expansion(title, use, line.expansion, missing)
         if len(rounds) * max(1, len(body)) > _LINES_MAX:
             raise Mistake(
                 f"this makes {len(rounds) * len(body):,} lines; at most {_LINES_MAX:,} are allowed",
@@ -651,7 +663,7 @@ class Assembly:
         """The final value of a name; raises Unknown when it is a symbol of elsewhere."""
         settled = self.symbols.settle(value)
         if settled.place is not None and settled.place.section is None:
-            raise Unknown(settled.place.name, tree.start, tree.end)
+            raise unknown(settled.place, tree)
         return settled
 
     def _report_undefined(self, unknown: Unknown, line: SourceLine) -> None:
@@ -725,6 +737,8 @@ class Assembly:
         return best
 
     def _resolve_datum(self, datum: PendingDatum) -> None:
+        if datum.size < 4 and isinstance(datum.value, Deferred):
+            directive.check_difference(self, datum.value.tree, datum.size)
         value = self.symbols.settle(datum.value)
         section = self.sections[datum.section]
         if value.place is None:
@@ -758,6 +772,8 @@ class Assembly:
                 continue
             section = self.sections[pending.section]
             section.data[pending.offset:pending.offset + 4] = code
+            if encoding.relocation is RelocationKind.PAGEOFF12:
+                self._check_alignment(pending, encoding, int.from_bytes(code, "little"))
             final_text[pending.section, pending.offset] = encoding.text
         named = {e.section for e in self.symbols.entries.values()}
         used = [s for s in self.sections if s.size or s.index == 0 or s.index in named]
@@ -775,6 +791,29 @@ class Assembly:
             tuple(self._lines(numbers, final_text)),
             tuple(self._symbols(numbers, labels=True)),
         )
+
+    def _check_alignment(
+        self, pending: PendingInstruction, encoding: isa.Encoding, code: int
+    ) -> None:
+        """Complain now about an access whose low address bits cannot be right.
+
+        A load or store counts its offset in units of its size.  Where the
+        section is aligned to less than that, only the linker can know.
+        """
+        assert encoding.target is not None
+        place = encoding.target.place
+        power = _access_size(code)
+        if place is None or place.section is None or self.sections[place.section].align < power:
+            return
+        address = place.value + encoding.target.number
+        if address % (1 << power):
+            mistake = Mistake(
+                f"'{place.name}' is at offset {address} of its section, and this reads or writes "
+                f"{1 << power} bytes at multiples of {1 << power}",
+                0, len(pending.instruction.text),
+                f"write .p2align {power} before the label",
+            )
+            self.report(mistake.moved(pending.start), pending.line)
 
     def _symbols(self, numbers: dict[int, int], *, labels: bool) -> Iterator[Symbol]:
         for entry in self.symbols.entries.values():
@@ -819,6 +858,18 @@ def _checked(instruction: Instruction) -> isa.Encoding:
         Value(e.value) for e in instruction.expressions if isinstance(e, Number)
     )
     return isa.check(instruction, values, lambda value: value.number)
+
+
+def _access_size(code: int) -> int:
+    """log2 of the bytes that a load or store with an unsigned offset moves; 0 for add.
+
+    As a linker reads it from the instruction (<mach-o/arm64/reloc.h>, PAGEOFF12).
+    """
+    if code & 0x3B000000 != 0x39000000:
+        return 0
+    if code >> 30 == 0 and code & 0x04800000 == 0x04800000:
+        return 4
+    return code >> 30
 
 
 def _split_at_separators(line: SourceLine) -> list[SourceLine]:

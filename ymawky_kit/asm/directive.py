@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from ymawky_kit.asm import draft
 from ymawky_kit.asm.draft import PendingDatum, SectionDraft
-from ymawky_kit.asm.expression import Cursor, Number, Value, read, unexpected
+from ymawky_kit.asm.expression import (
+    Cursor,
+    Expression,
+    Number,
+    Value,
+    names,
+    read,
+    unexpected,
+)
 from ymawky_kit.asm.lexer import Mistake, SourceLine, Token, string_bytes, tokenize
 from ymawky_kit.asm.macro import Argument, Macro, parse_header
 from ymawky_kit.asm.suggest import did_you_mean
@@ -470,6 +478,8 @@ def _integers(assembly: Assembly, statement: Statement) -> None:
         if isinstance(tree, Number):
             section.append(packed(tree.value, size, start, end), start, end)
         else:
+            if size < 4:
+                check_difference(assembly, tree, size)
             value = evaluate_here(tree, assembly.here(), statement.line)
             if isinstance(value, Value) and value.place is None:
                 section.append(packed(value.number, size, start, end), start, end)
@@ -494,6 +504,27 @@ def _integers(assembly: Assembly, statement: Statement) -> None:
             raise Mistake("a value is missing behind this comma", comma.start, comma.end)
     cursor.expect_end("values are separated by commas")
     assembly.note(statement, begin)
+
+
+def check_difference(assembly: Assembly, tree: Expression, size: int) -> None:
+    """Refuse a distance between labels that other linkers could not fill in.
+
+    LLVM leaves a distance between two named labels to the linker, and no
+    linker for Mach-O does it in fewer than four bytes.
+    """
+    labels = {
+        name.name for name in names(tree)
+        if (entry := assembly.symbols.entries.get(name.name)) is not None
+        and entry.meaning is None and not entry.is_label
+    }
+    if len(labels) > 1:
+        shown = " and ".join(f"'{name}'" for name in sorted(labels)[:2])
+        raise Mistake(
+            f"the distance between {shown} does not go into "
+            + ("a byte" if size == 1 else f"{size} bytes"),
+            tree.start, tree.end,
+            "linkers fill in four or eight: use .long, or labels that begin with L",
+        )
 
 
 def packed(value: int, size: int, start: int, end: int) -> bytes:

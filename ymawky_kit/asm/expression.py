@@ -356,8 +356,16 @@ def _need_definition(tree: Unary | Binary, *values: Value) -> None:
     for value in values:
         place = value.place
         if place is not None and place.section is None:
-            where = next((n for n in names(tree) if n.name == place.name), tree)
-            raise Unknown(place.name, where.start, where.end)
+            raise unknown(place, tree)
+
+
+def unknown(place: Place, tree: Expression) -> Unknown:
+    """The complaint that a place is not defined, at its name in an expression."""
+    name = place.name.partition(":")[0]     # of a numeric label: `1:3` is the third `1:`
+    where = next(
+        (n for n in names(tree) if n.name in (place.name, f"{name}f", f"{name}b")), tree
+    )
+    return Unknown(place.name, where.start, where.end)
 
 
 def names(tree: Expression) -> Iterator[Name]:

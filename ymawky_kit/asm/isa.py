@@ -23,11 +23,10 @@ from ymawky_kit.asm.kinds import (
     Miss,
     PageKind,
     PageOffsetKind,
-    describe,
     plain_text,
 )
 from ymawky_kit.asm.lexer import Mistake
-from ymawky_kit.asm.operand import Immediate, Instruction, Memory, Operand, Register
+from ymawky_kit.asm.operand import Immediate, Instruction, Memory, Operand, Register, Word
 from ymawky_kit.obj import RelocationKind
 
 
@@ -207,20 +206,28 @@ def _wrong_operands(
     last = max(miss.start for miss in best)
     best = [miss for miss in best if miss.start == last]
     start, end = best[0].start, best[0].end
+    # A kind that has advice knows best what is wrong.
+    best = [miss for miss in best if miss.hint] or best
     wanted = list(dict.fromkeys(miss.wanted for miss in best))
     hint = next((miss.hint for miss in best if miss.hint), None)
     name = f"operand {place + 1} of '{instruction.mnemonic}'"
     if closeness == 2:
         allowed = "; or ".join(wanted)
         message = f"{best[0].found} is not possible for {name}"
-        hint = f"allowed are {allowed}" + (f"; {hint}" if hint else "")
-        return Mistake(message, start, end, hint)
+        advice = [f"allowed are {allowed}" if allowed else None, hint]
+        return Mistake(message, start, end, "; ".join(a for a in advice if a) or None)
     found = best[0].found
     message = f"{name} must be {_either(wanted)}" + (f", not {found}" if found else "")
     return Mistake(message, start, end, hint)
 
 
 def _either(wanted: Sequence[str]) -> str:
+    """Several wishes in one phrase, those left out that another one covers."""
+    wanted = [w for w in wanted if f"{w} or sp" not in wanted and f"{w} or wsp" not in wanted]
+    if {w.partition(" (")[0] for w in wanted} == {"a 64-bit register", "a 32-bit register"}:
+        return "a register x0-x30 or w0-w30"
+    if len(wanted) > 2 and all("register" in w for w in wanted):
+        return "a register"
     if len(wanted) > 3:
         wanted = [*wanted[:3], "something else it allows"]
     return ", ".join(wanted[:-1]) + (" or " if len(wanted) > 1 else "") + wanted[-1]
@@ -253,8 +260,15 @@ def example_of(mnemonic: str) -> str | None:
 
 def refused(instruction: Instruction) -> Mistake:
     """The message for an instruction whose shapes do not go together."""
-    shown = ", ".join(describe(o) for o in instruction.operands)
+    for operand in instruction.operands:
+        if isinstance(operand, Word):
+            return Mistake(
+                f"'{instruction.mnemonic}' does not know '{operand.text}'",
+                operand.start, operand.end,
+            )
+    has_vectors = any(isinstance(o, Register) and o.group == "v" for o in instruction.operands)
     return Mistake(
         f"'{instruction.mnemonic}' does not take these operands together",
-        0, len(instruction.text), f"they are {shown}" if shown else None,
+        0, len(instruction.text),
+        "the shapes of the vectors must go together, as in v0.16b, v1.16b" if has_vectors else None,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from ymawky_kit.asm.expression import Unknown, Value
+from ymawky_kit.asm.expression import Value, unknown
 from ymawky_kit.asm.lexer import Mistake
 from ymawky_kit.asm.operand import (
     CONDITIONS,
@@ -56,7 +56,7 @@ class Context:
     def number(self, slot: int, start: int, end: int) -> int | Miss:
         """The value in a slot, or a miss when it is an address.
 
-        Raises :class:`Unknown` for a symbol without a definition.
+        Raises Unknown for a symbol without a definition.
         """
         value = self.values[slot]
         place = value.place
@@ -65,7 +65,7 @@ class Context:
         hint = None
         if value.modifier is None:
             if place.section is None:
-                raise Unknown(place.name, start, end)
+                raise unknown(place, self.instruction.expressions[slot])
             hint = "an address comes into a register with adrp and add, or with adr"
         return Miss(1, "a number", start, end, f"the address of '{place.name}'", hint)
 
@@ -284,9 +284,12 @@ class NumberKind(Kind):
         if self.fits(number, context):
             return None
         return Miss(
-            2, self.describe_allowed(context), operand.start, operand.end, str(number),
+            2, self.describe_allowed(context), operand.start, operand.end, self.shown(number),
             self.hint(number, context),
         )
+
+    def shown(self, number: int) -> str:
+        return str(number)
 
 
 @dataclass(frozen=True)
@@ -344,8 +347,8 @@ class LogicalKind(NumberKind):
         pattern = _unsigned(number, self.bits)
         return pattern is not None and is_bit_pattern(pattern, self.bits)
 
-    def hint(self, number: int, context: Context) -> str | None:
-        return None
+    def shown(self, number: int) -> str:
+        return str(number) if abs(number) < 256 else hex(number)
 
     def text(self, operand: Operand, context: Context) -> str:
         return _unsigned_text(operand, context, self.bits)
@@ -366,7 +369,7 @@ class WideKind(NumberKind):
     """What mov takes: 16 bits at a multiple of 16, the inverse of that, or a bit pattern."""
 
     bits: int
-    allowed = "16 bits at a multiple of 16, their inverse, and runs of ones that repeat"
+    allowed = ""    # the hint says more
 
     def fits(self, number: int, context: Context) -> bool:
         pattern = _unsigned(number, self.bits)
@@ -390,6 +393,9 @@ class WideKind(NumberKind):
                 move = "movk" if lines else "movz"
                 lines.append(f"{move} {name}, #{chunk:#x}" + (f", lsl #{shift}" if shift else ""))
         return "one mov cannot make this number; write " + ", then ".join(lines)
+
+    def shown(self, number: int) -> str:
+        return str(number) if abs(number) < 256 else hex(number)
 
     def text(self, operand: Operand, context: Context) -> str:
         return _unsigned_text(operand, context, self.bits)
@@ -660,6 +666,11 @@ class LabelKind(Kind):
             )
         distance = context.distance(value)
         if distance is None:
+            place_name = value.place.name if value.place is not None else ""
+            if value.place is not None and value.place.section is None and (
+                place_name.startswith("L") or place_name[0].isdigit()
+            ):
+                raise unknown(value.place, context.instruction.expressions[operand.slot])
             self._check_elsewhere(operand, value, context)
             return None
         limit = self.unit << (self.bits - 1)
@@ -684,8 +695,6 @@ class LabelKind(Kind):
         assert place is not None
         mnemonic = context.instruction.mnemonic
         if place.section is None:
-            if place.name.startswith("L") or place.name[0].isdigit():
-                raise Unknown(place.name, operand.start, operand.end)
             raise Mistake(
                 f"'{place.name}' is not defined in this module, and '{mnemonic}' "
                 "cannot reach another one",

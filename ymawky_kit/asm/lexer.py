@@ -65,6 +65,7 @@ class Expansion:
     title: str              # "macro 'sys'" or "'.rept'"
     use: Span
     outer: Expansion | None = None
+    missing: tuple[str, ...] = ()       # parameters that got no value
 
     @property
     def depth(self) -> int:
@@ -124,21 +125,28 @@ class SourceLine:
         expansion: Expansion | None = self.expansion
         if any(p.is_argument for p in covering):
             # The error shows the argument, so the note shows the body.
-            body = next((p for p in self.pieces if not p.is_argument and p.end > p.start), None)
             shown = _shorten(self.text.strip())
-            notes.append(
-                Note(
-                    f"{self.expansion.title} makes it: {shown}",
-                    Span(body.source, body.offset, body.offset + body.end - body.start)
-                    if body is not None
-                    else None,
-                )
-            )
-            expansion = expansion.outer if expansion is not None else None
+            notes.append(Note(f"{self.expansion.title} makes it: {shown}", self._body()))
+            expansion = self.expansion.outer
         while expansion is not None and len(notes) < _NOTES_MAX:
-            notes.append(Note(f"in {expansion.title}, used here", expansion.use))
+            count = 1
+            while (outer := expansion.outer) is not None and outer.use == expansion.use:
+                expansion, count = outer, count + 1
+            times = f", {count} times over" if count > 1 else ""
+            without = " and ".join(f"'{name}'" for name in expansion.missing)
+            without = f" without {without}" if without and not notes else ""
+            notes.append(Note(f"in {expansion.title}, used here{without}{times}", expansion.use))
             expansion = expansion.outer
         return tuple(notes)
+
+    def _body(self) -> Span | None:
+        """The first text of the macro's own in a built line."""
+        for piece in self.pieces:
+            text = self.text[piece.start:piece.end]
+            if not piece.is_argument and text.strip():
+                start = piece.offset + len(text) - len(text.lstrip())
+                return Span(piece.source, start, piece.offset + len(text.rstrip()))
+        return None
 
     @property
     def root(self) -> Span:
