@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from IPython.lib.lexers import IPython3Lexer
 from pygments.lexer import Lexer, RegexLexer, bygroups
 from pygments.token import (
     Comment,
@@ -23,6 +22,11 @@ from pygments.token import (
     Text,
     _TokenType,
 )
+
+try:
+    from ipython_pygments_lexers import IPython3Lexer
+except ModuleNotFoundError:     # before IPython 9 they were a part of it
+    from IPython.lib.lexers import IPython3Lexer
 
 #: The macros of include/macros.inc and of the platform files.
 MACROS = ("func", "carry_clear", "carry_set", "string", "movi32", "sys", "addr", "rodata")
