@@ -24,7 +24,7 @@ from pygments.token import (
 )
 
 try:
-    from ipython_pygments_lexers import IPython3Lexer
+    from ipython_pygments_lexers import IPython3Lexer  # type: ignore[import-untyped]
 except ModuleNotFoundError:     # before IPython 9 they were a part of it
     from IPython.lib.lexers import IPython3Lexer
 
