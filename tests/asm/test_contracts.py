@@ -571,7 +571,7 @@ def request_limit(asm: Asm, _: Path) -> None:
     for which in ("STATE_FIRST", "STATE_FIELD"):
         conn = Connection(asm)
         conn.request["REQUEST_STATE"] = state[which]
-        asm.call("request_limit", x19=conn.request.address, x20=1000, x22=2000)
+        asm.call("request_limit", conn.request.address, 1000, 2000)
 
 
 @driver

@@ -95,3 +95,10 @@ def test_every_address_of_the_machine_can_be_served(folder: Path, tree: Path) ->
     with serving(tree, folder, "--address", "0.0.0.0") as server:
         assert b" at http://0.0.0.0:" in bytes(server.process.output)
         assert 200 == server.status("/1k.bin")
+
+
+@pytest.mark.parametrize("slide", [0x4000, 0xFFC000, 0x4000000])
+def test_it_runs_wherever_the_kernel_puts_it(folder: Path, tree: Path, slide: int) -> None:
+    with serving(tree, folder, slide=slide, strict=True) as server:
+        assert bytes(range(256)) * 4 == server.get("/1k.bin").body
+        assert 404 == server.status("/nosuch")

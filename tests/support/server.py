@@ -137,10 +137,12 @@ def serving(
     trace: bool = False,
     plan: Sequence[Fault] = (),
     strict: bool = False,
+    slide: int = 0,
 ) -> Iterator[Server]:
     """Serve `root` with a program of the book (the last one) at a free port."""
     runner = EmulatedRunner(
-        trace=trace, strict=strict, plan=FaultPlan(plan).to_json() if plan else None
+        trace=trace, strict=strict, slide=slide,
+        plan=FaultPlan(plan).to_json() if plan else None,
     )
     path = executable(program, folder)
     with runner.start(path, ["--port", "0", *options, str(root)]) as process:

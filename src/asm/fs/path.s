@@ -30,11 +30,10 @@
 //   Frame  16: x29 x30
 //
 //   x9 cursor   x10 end   x11 buffer   x12 cursor in it
-//   x13 its last two bytes
-//   x14 start of the segment   x15 1 for a directory
-//   x4 1 when a slash follows
-//   x5 char_class   x6 as far as there is input, and room for it   x0 byte
-//   x7 its class   x1 length of what is left   x2 the room
+//   x13 its last two bytes   x14 start of the segment   x15 1 for a directory
+//   x4 1 when a slash follows   x5 char_class
+//   x6 as far as there is input, and room for it   x0 byte   x7 its class
+//   x1 length of what is left   x2 the room
 func path_resolve
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp

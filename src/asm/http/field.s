@@ -33,8 +33,8 @@
 //   Frame  none: leaves the rest to field_keep
 //
 //   x0 request   x1 name   x2 end of the line   x3 cursor
-//   x4 length of the name
-//   x5 char_class, later FIELD_LENGTHS   x6 byte   x7 its class
+//   x4 length of the name   x5 char_class, later FIELD_LENGTHS   x6 byte
+//   x7 its class
 func field_take
     addr    x5, char_class
     mov     x3, x1
@@ -68,8 +68,7 @@ Lfield_take_bad:
 // cases differ in nothing but the bit 0x20.
 //
 //   In     x0 request   x1 name   x2 end of the line
-//   x3 first byte of the value
-//   x4 length of the name
+//   x3 first byte of the value   x4 length of the name
 //   Out    C clear: the line is good
 //          C set:   x0 status 400, 501
 //   Clob   x0-x8

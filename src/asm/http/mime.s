@@ -79,8 +79,7 @@ Lmime_find_unknown:
 //   Frame  none (leaf)
 //
 //   x0 path, later the extension   x1 end, later the length   x2 cursor
-//   x4 byte
-//   x5 its distance from the dot
+//   x4 byte   x5 its distance from the dot
 func extension_find
     add     x1, x0, x1
     mov     x2, x1

@@ -67,8 +67,7 @@ func redirect_plan
 //   Frame  none (leaf)
 //
 //   x0 cursor   x1 cursor in the path   x2 end   x3 byte
-//   x4 its class, or a digit
-//   x5 char_class   x6 hexadecimal digits
+//   x4 its class, or a digit   x5 char_class   x6 hexadecimal digits
 func path_encode
     add     x2, x1, x2
     addr    x5, char_class

@@ -94,8 +94,8 @@ func reply_number
 //   Clob   x0-x2
 //   Frame  none (leaf)
 //
-//   x0 connection   x1 cursor, later the length   x2 end of the line, later the
-//   head
+//   x0 connection   x1 cursor, later the length
+//   x2 end of the line, later the head
 func reply_end
     mov     w2, #'\r' | '\n' << 8
     strh    w2, [x1], #2

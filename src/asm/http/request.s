@@ -40,8 +40,13 @@ func request_parse
     ldp     x23, x22, [x19, #REQUEST_SCAN]
     add     x22, x22, x20
     add     x23, x23, x20
-    bl      request_limit
 
+Lrequest_parse_begin:
+    mov     x0, x19
+    mov     x1, x20
+    mov     x2, x22
+    bl      request_limit
+    mov     x24, x0
 Lrequest_parse_line:
     mov     x0, x23
     mov     x1, x21
@@ -84,9 +89,8 @@ Lrequest_parse_tab:                 // the one control that a line may hold
     b       Lrequest_parse_line
 Lrequest_parse_open:
     bl      request_open
-    b.cs    Lrequest_parse_return
-    bl      request_limit
-    b       Lrequest_parse_line
+    b.cc    Lrequest_parse_begin
+    b       Lrequest_parse_return
 Lrequest_parse_last:
     bl      request_check
     b.cs    Lrequest_parse_return
@@ -118,21 +122,20 @@ Lrequest_parse_bad:
 
 // request_limit - where must the line end at the latest?
 //
-//   In     x19 request   x20 bytes received   x22 line
-//   Out    x24 that place
-//   Clob   x0
+//   In     x0 request   x1 bytes received   x2 line
+//   Out    x0 that place
+//   Clob   x3-x4
 //   Frame  none (leaf)
 //
-//   x0 state, later a limit
+//   x0 state, later the place   x3 limit of the line   x4 limit of the head
 func request_limit
-    ldr     w0, [x19, #REQUEST_STATE]
+    ldr     w0, [x0, #REQUEST_STATE]
+    mov     x3, #REQUEST_LINE_MAX_BYTES
+    add     x3, x2, x3
+    mov     x4, #HEAD_MAX_BYTES
+    add     x4, x1, x4
     cmp     w0, #STATE_FIELD
-    mov     x0, #REQUEST_LINE_MAX_BYTES
-    add     x24, x22, x0
-    mov     x0, #HEAD_MAX_BYTES
-    b.ne    Lrequest_limit_return
-    add     x24, x20, x0
-Lrequest_limit_return:
+    csel    x0, x4, x3, eq
     ret
 
 // request_open - take a line before the fields: a request line, or an empty one

@@ -66,16 +66,14 @@ Ltarget_parse_bad:
 // target_path - find path and query, and check their bytes
 //
 //   In     x0 request   x1 text, a space behind it
-//   x2 length in bytes, 0 means
-//   the path /
+//   x2 length in bytes, 0 means the path /
 //   Out    C clear: remembered
 //          C set:   x0 status 400
 //   Clob   x0-x7
 //   Frame  none (leaf)
 //
 //   x0 request   x1 text   x2 end   x3 byte   x4 its class, or the path /
-//   x5 char_class
-//   x6 cursor   x7 length
+//   x5 char_class   x6 cursor   x7 length
 func target_path
     cbz     x2, Ltarget_path_root
     addr    x5, char_class

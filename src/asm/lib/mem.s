@@ -17,8 +17,9 @@
 //   Clob   x1-x4 v0
 //   Frame  none (leaf)
 //
-//   x0 cursor   x1 cursor in the source   x2 bytes left   x3 end of the source,
-//   or the bytes on their way   x4 end of the target   v0 sixteen bytes
+//   x0 cursor   x1 cursor in the source   x2 bytes left
+//   x3 end of the source, or the bytes on their way   x4 end of the target
+//   v0 sixteen bytes
 func mem_copy
     cmp     x2, #16
     b.lo    Lmem_copy_eight

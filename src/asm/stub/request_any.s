@@ -22,8 +22,7 @@
 //   Frame  none (leaf)
 //
 //   x0 request   x1 bytes   x2 how many   x3 offset
-//   x4 end of a head, as a word
-//   x5 four bytes   x6 offset behind them
+//   x4 end of a head, as a word   x5 four bytes   x6 offset behind them
 func request_parse
     ldr     x3, [x0, #REQUEST_SCAN]
     movi32  w4, 0x0a0d0a0d          // CR LF CR LF
