@@ -110,7 +110,7 @@ def _address(program: Program, name: str) -> int:
                           hint="symbols(program) lists them") from None
 
 
-class Source_(View):  # noqa: N801 - `Source` is taken by the assembler's input
+class SourceText(View):
     """A piece of src/asm, word for word."""
 
     def __init__(self, name: str, code: str) -> None:
@@ -125,9 +125,9 @@ class Source_(View):  # noqa: N801 - `Source` is taken by the assembler's input
                    tag("pre", tag("code", esc(self.code)), class_="yk-pre"), class_="yk")
 
 
-def show(module: str, name: str) -> Source_:
+def show(module: str, name: str) -> SourceText:
     """The text of one piece of src/asm, as the book has it."""
-    return Source_(f"{module} {name}", Module.read(module).item(name).text)
+    return SourceText(f"{module} {name}", Module.read(module).item(name).text)
 
 
 def edit(module: str, name: str, old: str, new: str) -> Listing:

@@ -9,12 +9,8 @@ so the same data gives the same bytes on every machine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape as _escape
-from typing import Final
-
-#: The registers' names, in the order views show them.
-GENERAL: Final = (*(f"x{n}" for n in range(31)), "sp", "pc")
 
 
 class View(ABC):
@@ -108,8 +104,3 @@ def hex_bytes(data: bytes) -> str:
 def printable(data: bytes) -> str:
     """The column to the right of a hex dump: ASCII, all else a dot."""
     return "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in data)
-
-
-def changed(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """The registers that differ, in display order, with their new values."""
-    return {name: value for name, value in after.items() if before.get(name) != value}
