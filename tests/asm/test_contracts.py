@@ -575,6 +575,11 @@ def request_limit(asm: Asm, _: Path) -> None:
 
 
 @driver
+def request_long(asm: Asm, _: Path) -> None:
+    assert 414 == asm.call("request_long", Connection(asm).request.address).value
+
+
+@driver
 def request_open(asm: Asm, _: Path) -> None:
     _lines(asm, "request_open", b"", b"GET / HTTP/1.1", b"bad")
     again = Connection(asm).request.address

@@ -108,12 +108,8 @@ Lrequest_parse_more:
     carry_set
     b       Lrequest_parse_return
 Lrequest_parse_long:
-    ldr     w3, [x19, #REQUEST_STATE]
-    mov     x0, #414
-    mov     x1, #431
-    cmp     w3, #STATE_FIELD
-    csel    x0, x1, x0, eq
-    carry_set
+    mov     x0, x19
+    bl      request_long
     b       Lrequest_parse_return
 Lrequest_parse_bad:
     mov     x0, #400
@@ -136,6 +132,23 @@ func request_limit
     add     x4, x1, x4
     cmp     w0, #STATE_FIELD
     csel    x0, x4, x3, eq
+    ret
+
+// request_long - what to call a line that goes on beyond its limit
+//
+//   In     x0 request
+//   Out    C set: x0 status 414 (request line), 431 (fields)
+//   Clob   x1-x2
+//   Frame  none (leaf)
+//
+//   x0 status of a request line   x1 status of fields   x2 state
+func request_long
+    ldr     w2, [x0, #REQUEST_STATE]
+    mov     x0, #414
+    mov     x1, #431
+    cmp     w2, #STATE_FIELD
+    csel    x0, x1, x0, eq
+    carry_set
     ret
 
 // request_open - take a line before the fields: a request line, or an empty one
