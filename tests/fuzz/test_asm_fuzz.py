@@ -80,7 +80,8 @@ def attempt(text: str) -> ObjectFile | None:
 
 PIECES = (
     "\n", "\0", '"', "'", "\\", "/*", "*/", "//", ";", "#", "@PAGE", "@", "%%", "(", ")", "[", "]",
-    "{", "}", ",", "!", "=", ":", ".", "..", "-", "+", "<<", ">>", "\t", "\r\n", "é", "\N{GRINNING FACE}",
+    "{", "}", ",", "!", "=", ":", ".", "..", "-", "+", "<<", ">>", "\t", "\r\n", "é",
+    "\N{GRINNING FACE}",
     "\ufeff", "\u2028", "0x", "0b", "99999999999999999999", "1b", "1f", "-1", ".macro", ".endm",
     ".if 1", ".endif", ".rept 3", ".endr", ".include", "\\()", "\\name", "\\@", "x0", "w31", "sp",
     "lsl #3", "v0.16b", ".text", ".bss", "L1:", "nop", "$0", "\x7f", "\ud800",
@@ -171,16 +172,19 @@ class Grower:
                 inside = ", ".join(self.operand() for _ in range(self.chance.randint(0, 2)))
                 return f"[{self.register()}{', ' if inside else ''}{inside}]{pick(('', '!'))}"
             case 6:
-                return f"{pick(('lsl', 'uxtw', 'sxtx', 'asr', 'msl'))} #{self.chance.randint(-1, 65)}"
+                shift = pick(("lsl", "uxtw", "sxtx", "asr", "msl"))
+                return f"{shift} #{self.chance.randint(-1, 65)}"
             case 7:
                 return pick(("eq", "al", "ish", "nzcv", "pldl1keep", "{v0.16b}", '"text"', "1.0",
-                             "#0.5", "__TEXT", "__const", "{v1.4s-v3.4s}", "v3.s[2]", "=5", ":lo12:a"))
+                             "#0.5", "__TEXT", "__const", "{v1.4s-v3.4s}", "v3.s[2]", "=5",
+                             ":lo12:a"))
             case _:
                 return f"{self.name()}{pick(('@PAGE', '@PAGEOFF', '@GOTPAGE', '+4', ''))}"
 
     def register(self) -> str:
         group = self.chance.choice("xwxwxwbhsdqv")
-        return self.chance.choice(("sp", "wsp", "xzr", "wzr", f"{group}{self.chance.randint(0, 33)}"))
+        number = self.chance.randint(0, 33)
+        return self.chance.choice(("sp", "wsp", "xzr", "wzr", f"{group}{number}"))
 
     def name(self) -> str:
         return self.chance.choice(("foo", "bar", "Lone", "Ltwo", "start", "1f", "1b", ".", "x1"))
@@ -195,11 +199,15 @@ class Grower:
             ("+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^", "==", "<", "&&", "||")
         )
         left, right = self.expression(depth + 1), self.expression(depth + 1)
-        return self.chance.choice((f"{left} {operator} {right}", f"({left}{operator}{right})", f"-{left}"))
+        return self.chance.choice(
+            (f"{left} {operator} {right}", f"({left}{operator}{right})", f"-{left}")
+        )
 
     def text(self) -> str:
         return "".join(
-            self.chance.choice(("a", "b", ";", "//", "\\n", "\\x41", "\\101", "\\q", '\\"', "é", "\\"))
+            self.chance.choice(
+                ("a", "b", ";", "//", "\\n", "\\x41", "\\101", "\\q", '\\"', "é", "\\")
+            )
             for _ in range(self.chance.randint(0, 6))
         )
 

@@ -33,6 +33,23 @@ def shown(*lines: str) -> str:
     return "\n".join(lines)
 
 
+ADD_HINT = (
+    "allowed are 0 to 4095, and multiples of 4096 up to 16773120; "
+    "put larger numbers into a register first"
+)
+PATTERN_HINT = (
+    "allowed are runs of ones that repeat, such as 0xff, 0xf0 or 0x0f0f0f0f; "
+    "neither 0 nor all ones"
+)
+REGISTER_HINT = (
+    "there are x0 to x30, xzr and sp, their lower halves w0 to w30, and "
+    "b, h, s, d, q and v with 0 to 31"
+)
+TYPE_HINT = (
+    "known are regular, zerofill, cstring_literals, 4byte_literals, 8byte_literals, "
+    "16byte_literals"
+)
+
 #: One line of source, what the caret is under, the message, the hint.
 ONE_LINE = [
     # --- mnemonics and operands
@@ -49,8 +66,7 @@ ONE_LINE = [
     ("mov 5, x0", "5", "operand 1 of 'mov' must be a register, not a number", None),
     (
         "add x0, x1, #5000", "#5000", "5000 is not possible for operand 3 of 'add'",
-        "allowed are 0 to 4095, and multiples of 4096 up to 16773120; "
-        "put larger numbers into a register first",
+        ADD_HINT,
     ),
     (
         "mov x0, #0x12345678", "#0x12345678", "0x12345678 is not possible for operand 2 of 'mov'",
@@ -62,8 +78,7 @@ ONE_LINE = [
     ),
     (
         "and x0, x1, #5", "#5", "5 is not possible for operand 3 of 'and'",
-        "allowed are runs of ones that repeat, such as 0xff, 0xf0 or 0x0f0f0f0f; "
-        "neither 0 nor all ones",
+        PATTERN_HINT,
     ),
     ("svc 65536", "65536", "65536 is not possible for operand 1 of 'svc'",
      "allowed are 0 to 65535"),
@@ -113,8 +128,7 @@ ONE_LINE = [
     ),
     (
         "mov x0, x33", "x33", "there is no register 'x33'",
-        "there are x0 to x30, xzr and sp, their lower halves w0 to w30, and "
-        "b, h, s, d, q and v with 0 to 31",
+        REGISTER_HINT,
     ),
     ("mov x0 x1", "x1", "unexpected 'x1' here", "operands are separated by commas"),
     ("mov x0, #5 # five", "##2", "unexpected '#' here", "comments begin with // or ;"),
@@ -248,8 +262,7 @@ ONE_LINE = [
     ),
     (
         ".section __TEXT,__const,foo", "foo", "unknown section type 'foo'",
-        "known are regular, zerofill, cstring_literals, 4byte_literals, 8byte_literals, "
-        "16byte_literals",
+        TYPE_HINT,
     ),
     (".endif", ".endif", ".endif without .if", None),
     (".if 1", ".if", "this .if is never closed", "write .endif behind the lines it is about"),

@@ -49,8 +49,8 @@ _DIAGNOSTICS_MAX: Final = 20
 _LINES_MAX: Final = 200_000
 #: How many macros, repetitions and includes may be open at once.
 _NESTING_MAX: Final = 32
-#: How many characters one expansion may have.
-_EXPANSION_MAX: Final = 4_000_000
+#: How many characters all expansions of a module may have.
+_EXPANSION_MAX: Final = 2_000_000
 
 _LABEL: Final = re.compile(r"\s*(?:([A-Za-z_.$][\w.$]*)|(\d+))\s*:", re.ASCII)
 HEAD: Final = re.compile(r"\s*([A-Za-z_.$][\w.$]*)", re.ASCII)
@@ -202,6 +202,7 @@ class Assembly:
         self.expansions = 0
         self._at = SourceLine("", Source(name, ""), 0)
         self._lines_read = 0
+        self._text_left = _EXPANSION_MAX
         self._is_over = False
         self._undefined: set[str] = set()
 
@@ -450,11 +451,17 @@ class Assembly:
                 statement.start, statement.end,
             )
         lines: list[SourceLine] = []
-        left = _EXPANSION_MAX
         for arguments in rounds:
             self.expansions += 1
-            made = expand(body, arguments, expansion, self.expansions, left)
-            left -= sum(len(m.text) for m in made)
+            made = expand(body, arguments, expansion, self.expansions, self._text_left)
+            if made is None:
+                self._is_over = True
+                raise Mistake(
+                    f"this module has more than {_EXPANSION_MAX:,} characters when expanded",
+                    statement.start, statement.name_end,
+                    "look for a macro or a repetition that makes too much",
+                )
+            self._text_left -= sum(len(m.text) for m in made)
             lines += made
         self.push(Feed(iter(lines), len(self.conditions), macro=macro), statement)
 
@@ -882,9 +889,13 @@ def _split_at_separators(line: SourceLine) -> list[SourceLine]:
     parts: list[SourceLine] = []
     start = 0
     for stop, after in [*((t.start, t.end) for t in marks), (len(line.text), 0)]:
-        text = " " * start + line.text[start:stop]
+        pieces = () if line.expansion is None else tuple(
+            p._replace(start=p.start - start, end=p.end - start) for p in line.slice(start, stop)
+        )
         parts.append(
-            SourceLine(text, line.source, line.offset, line.pieces, line.expansion)
+            SourceLine(
+                line.text[start:stop], line.source, line.offset + start, pieces, line.expansion
+            )
         )
         start = after
     return parts

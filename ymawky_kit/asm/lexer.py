@@ -246,13 +246,16 @@ _TOKEN: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=1 << 15)     # the same includes are read for every module
 def tokenize(text: str, start: int = 0) -> tuple[Token, ...]:
     """The tokens of a line from a column on, the last one being `end`.
 
     Comments and blanks fall away.  Raises :class:`Mistake` for a character
     that starts no token, and for a string or character that does not end.
     """
+    return _known_tokens(text, start) if len(text) <= _USUAL_LENGTH else _tokens(text, start)
+
+
+def _tokens(text: str, start: int) -> tuple[Token, ...]:
     tokens: list[Token] = []
     append = tokens.append
     for match in _TOKEN.finditer(text, start):
@@ -271,6 +274,11 @@ def tokenize(text: str, start: int = 0) -> tuple[Token, ...]:
             append(Token(kind or "", match.group(), match.start()))
     append(Token("end", "", len(text)))
     return tuple(tokens)
+
+
+#: The same lines of includes are read for every module, so tokens of usual lines are kept.
+_USUAL_LENGTH: Final = 120
+_known_tokens: Final = lru_cache(maxsize=1 << 14)(_tokens)
 
 
 def _bad_character(text: str, start: int) -> Mistake:

@@ -223,12 +223,11 @@ def expand(
     expansion: Expansion,
     count: int,
     length_max: int,
-) -> list[SourceLine]:
+) -> list[SourceLine] | None:
     r"""The lines of a body with the arguments in place; `count` is what `\@` stands for.
 
     A `\name` that is no parameter stays as it is, so that a macro inside this
-    one can have it.  Raises :class:`Mistake` (columns of no line; the use is
-    to blame) when the text grows beyond `length_max` characters.
+    one can have it.  None when the text grows beyond `length_max` characters.
     """
     lines: list[SourceLine] = []
     total = 0
@@ -252,7 +251,7 @@ def expand(
         built.add(line.text[position:], line.slice(position, len(line.text)), position)
         total += built.length + 1
         if total > length_max:
-            raise Mistake("this expands to too much text", 0, 1)
+            return None
         lines.append(built.line(line, expansion))
     return lines
 

@@ -11,8 +11,11 @@ from ymawky_kit.asm.lexer import Mistake, SourceLine
 from ymawky_kit.source import Span
 
 
-class Cycle(Exception):  # an error only where it is known who asked
+class Cycle(Mistake):
     """A name is defined by itself, or through too many others."""
+
+    def __init__(self, start: int = 0, end: int = 1) -> None:
+        super().__init__("this name is defined by itself, or through too many others", start, end)
 
 
 @dataclass(eq=False, slots=True)
@@ -90,7 +93,7 @@ class SymbolTable:
         """The final value: no .equ name left in it.  Raises Mistake or Unknown."""
         if isinstance(value, Deferred):
             value = value.evaluate()
-        for _ in range(_CHAIN_MAX):
+        for _ in range(len(self.entries) + 1):
             entry = value.place
             if not isinstance(entry, Entry) or entry.meaning is None:
                 return value
@@ -98,13 +101,13 @@ class SymbolTable:
             value = Value(
                 value.number + meaning.number, meaning.place, value.modifier or meaning.modifier
             )
-        raise Cycle
+        raise Cycle()
 
     def _meaning(self, entry: Entry) -> Value:
         meaning = entry.meaning
         if isinstance(meaning, Deferred):
             if entry.resolving or self._depth == _DEPTH_MAX:
-                raise Cycle
+                raise Cycle()
             entry.resolving = True
             self._depth += 1
             try:
@@ -117,7 +120,6 @@ class SymbolTable:
         return meaning
 
 
-_CHAIN_MAX: Final = 64
 _DEPTH_MAX: Final = 8   # of names defined by expressions of names defined further down
 
 
@@ -157,10 +159,7 @@ class Here:
         try:
             return self.table.settle(value)
         except Cycle:
-            raise Mistake(
-                f"'{name.name}' is defined by itself, or through too many other names",
-                name.start, name.end,
-            ) from None
+            raise Cycle(name.start, name.end) from None
 
     def _numeric(self, name: Name) -> Entry:
         number = int(name.name[:-1])
