@@ -350,6 +350,7 @@ def test_ctrl_c_in_a_terminal_stops_make_serve_with_status_0(tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-c", OWN_TERMINAL, "make", "serve", "PORT=0", f"DIR={tmp_path}"],
             cwd=TOP, stdin=side, stdout=side, stderr=side, start_new_session=True,
+            env={key: value for key, value in os.environ.items() if "MAKE" not in key},
         )
     said = b""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,8 @@ class Checkout:
         done = subprocess.run(
             command, cwd=self.folder, text=True, check=False, timeout=60,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            # The make that runs these tests would make the one in them a sub-make.
+            env={key: value for key, value in os.environ.items() if "MAKE" not in key},
         )
         return done.returncode, done.stdout
 
