@@ -125,6 +125,12 @@ def test_a_client_that_never_says_a_word_is_left_without_one(patient: Server) ->
     assert b"" == patient.raw(b"")
 
 
+def test_a_refusal_can_be_read_behind_a_large_body(patient: Server) -> None:
+    body = b"x" * 5_000_000
+    head = b"PUT /new HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert 405 == patient.request(head + body).status
+
+
 def test_a_slow_reader_gets_all_of_a_large_file(patient: Server, tree: Path) -> None:
     """The alarm that ends a slow head must not end a slow body."""
     with patient.connect() as client:

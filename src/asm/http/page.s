@@ -20,7 +20,7 @@
 //   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 status, later the cursor
+//   x19 connection   x20 status   x0 cursor
 func page_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp

@@ -22,7 +22,7 @@
 //   Clob   x0-x17 v0
 //   Frame  32: x29 x30, x19
 //
-//   x19 connection   x0 method
+//   x19 connection   x1 method   x2 form of the target
 func request_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp

@@ -124,7 +124,7 @@ Ltarget_path_bad:
 // target_absolute - http://host:port/path, as if to a proxy
 //
 // Every server must understand this form, and its host wins over the Host
-// field. A target of another scheme is not served here: 421.
+// field. What is https belongs to a secured connection, which this is not: 421.
 //
 //   In     x0 request   x1 target, a space behind it   x2 length in bytes
 //   Out    C clear: remembered

@@ -9,7 +9,7 @@
 //          guard_arm config
 // Memory   none of its own
 // Spec     RFC 9112 9 (connections), 9.6 (lingering close)
-// Tests    tests/http/test_robustness.py
+// Tests    tests/asm/test_connection.py, tests/http/test_robustness.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
