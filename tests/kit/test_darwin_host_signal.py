@@ -86,10 +86,12 @@ def test_a_signal_ends_the_sleep_also_one_that_came_before(either: str, early: b
     host_signal.block_all(saved)
     try:
         if early:
-            os.kill(os.getpid(), signal.SIGUSR1)    # held: waits for the sleep
+            # Held: it waits for the sleep.
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
             assert [] == seen
         else:
-            timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGUSR1])
+            sender = signal.pthread_kill
+            timer = threading.Timer(0.05, sender, [threading.get_ident(), signal.SIGUSR1])
             timer.start()
         assert None is host_signal.sleep_until((), 5.0, saved)
     finally:
@@ -106,7 +108,7 @@ def test_a_blocked_signal_does_not_end_the_sleep(either: str) -> None:
     saved = SignalSet()
     host_signal.block_all(saved)
     try:
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         mask = SignalSet(saved.bits | 1 << (signal.SIGUSR1 - 1))
         assert [] == host_signal.sleep_until((), 0.05, mask)
         assert [] == seen

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 STYLE_PLAIN: Final = 1
 STYLE_SIGINFO: Final = 30
 
-_LOOK_FOR_CHILDREN: Final = 0.02     # seconds
+# Seconds between two looks, where nothing wakes the sleeper.
+_LOOK_FOR_CHILDREN: Final = 0.02
+_LOOK_FOR_SIGNALS: Final = 0.05
 
 _KEPT_FLAGS: Final = 0x7F   # SA_ONSTACK to SA_SIGINFO; the kernel forgets the rest
 _UNBLOCKABLE: Final = 1 << (abi.SIGKILL - 1) | 1 << (abi.SIGSTOP - 1)
@@ -80,6 +82,8 @@ class Signals:
         #: sigreturn checks its token; settled by the first sigaction.
         self.validate: bool | None = None
         self._token = int.from_bytes(os.urandom(8), "little")
+        #: This host process has no thread but ours, so every signal interrupts us.
+        self.alone = False
         #: Some signal has a handler, so sleeping calls can be interrupted.
         self.armed = False
         #: EVFILT_SIGNAL notes by signal number: (owner, what to call on every posting).
@@ -280,13 +284,19 @@ class Signals:
             if self.deliverable():
                 raise Interrupted
             while True:
-                found = host_signal.sleep_until(wanted, timeout, self._sleep_mask)
-                if found is not None:
+                nap = timeout
+                if not self.alone and (nap is None or nap > _LOOK_FOR_SIGNALS):
+                    nap = _LOOK_FOR_SIGNALS     # another thread may take the signal
+                found = host_signal.sleep_until(wanted, nap, self._sleep_mask)
+                if found:
                     return found
                 if self.deliverable():
                     raise Interrupted
-                if deadline is not None:    # a signal that does nothing: sleep on
-                    timeout = max(0.0, deadline - monotonic())
+                # A signal that does nothing, or a nap: sleep on until the time is over.
+                if deadline is not None:
+                    timeout = deadline - monotonic()
+                    if timeout <= 0:
+                        return []
         finally:
             host_signal.set_mask(self._saved)
 
@@ -301,7 +311,7 @@ class Signals:
         bits = self._host_mask()
         self._sleep_mask.bits = bits & ~(1 << (host_signal.TO_HOST[abi.SIGCHLD] - 1))
         # Children that leave no zombie post no SIGCHLD: look for them now and then.
-        timeout = _LOOK_FOR_CHILDREN if self.auto_reap else None
+        timeout = _LOOK_FOR_CHILDREN if self.auto_reap or not self.alone else None
         host_signal.sleep_until((), timeout, self._sleep_mask)
         if self.deliverable():
             raise Interrupted
@@ -437,6 +447,7 @@ class Signals:
 
     def forked(self) -> None:
         """In the child, with host signals held: nothing pending, process flags gone."""
+        self.alone = True
         self._pending = 0
         self._info.clear()
         self._words[ATTENTION] = 0

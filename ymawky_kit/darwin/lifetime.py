@@ -19,6 +19,7 @@ def take_over(kernel: Kernel, trace: TraceSink | None) -> None:
     """Make this host process the guest's own: limits, signals and descriptors are its."""
     task = kernel.task
     task.owns_process = True
+    kernel.signals.alone = True
     files = task.files
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= hard < files.ceiling + 64:
