@@ -24,10 +24,10 @@ from ymawky_kit.paths import asm_root
 from ymawky_kit.source import KitError, Source
 
 SEED = 8080
-MUTATED = 9_000
-GROWN = 12_000
+MUTATED = 6_000
+GROWN = 15_000
 SECONDS_EACH = 5
-SAMPLE = 200
+SAMPLE = 120
 
 ROOT = asm_root()
 INCLUDE = [ROOT / "include", ROOT / "platform" / "darwin"]
@@ -222,7 +222,7 @@ def test_no_changed_source_breaks_the_assembler():
 
 @pytest.fixture(scope="module")
 def accepted() -> list[str]:
-    """What the assembler took of twelve thousand grown sources."""
+    """What the assembler took of fifteen thousand grown sources."""
     grower = Grower(random.Random(SEED + 1))
     sources = [grower.source() for _ in range(GROWN)]
     return [text for text in sources if attempt(text) is not None]

@@ -482,3 +482,16 @@ def test_a_mistake_in_a_later_name_is_shown_at_the_name():
     assert message(".equ size, 1 + bytes\n    mov x0, #size\n").startswith(
         "a.s:1:16: error: symbol 'bytes' is not defined"
     )
+
+
+def test_hundreds_of_mistakes_and_names_left_open_are_one_report():
+    text = message(".equ a, -b\n" + "bad\n" * 500)
+    assert 20 == text.count("error:")
+
+
+def test_a_symbol_called_as_one_of_ours_keeps_its_place():
+    module = assemble(Source("a.s", "adrp x0, L1@PAGE\n.const\n.byte 1\nL1: .byte 2\nltmp1:\n"))
+    (relocation,) = module.sections[0].relocations
+    places = {s.name: s.value for s in module.symbols}
+    assert 2 == places["ltmp1"]
+    assert 1 == places[relocation.symbol] + relocation.addend

@@ -24,15 +24,16 @@ from ymawky_kit.asm.expression import (
 )
 from ymawky_kit.asm.lexer import Mistake, SourceLine, Token, string_bytes, tokenize
 from ymawky_kit.asm.macro import Argument, Macro, parse_header
+from ymawky_kit.asm.statement import HEAD, Condition, Feed, Statement
 from ymawky_kit.asm.suggest import did_you_mean
 from ymawky_kit.asm.symbols import evaluate_here
 from ymawky_kit.source import KitError, Note, Source
 
 if TYPE_CHECKING:
-    from ymawky_kit.asm.assembler import Assembly, Statement
+    from ymawky_kit.asm.first_pass import Assembly
 
 Arguments = Mapping[str, Argument]
-Handler = Callable[["Assembly", "Statement"], None]
+Handler = Callable[["Assembly", Statement], None]
 
 DIRECTIVES: Final[dict[str, Handler]] = {}
 CONDITIONAL: Final[dict[str, Handler]] = {}
@@ -612,8 +613,6 @@ def _block(
     closer: str,
 ) -> tuple[SourceLine, ...]:
     """The lines up to the one that ends a block; blocks of one kind nest."""
-    from ymawky_kit.asm.assembler import HEAD
-
     depth = 1
     lines: list[SourceLine] = []
     while (line := assembly.next_line_of_feed()) is not None:
@@ -741,8 +740,6 @@ def _include(assembly: Assembly, statement: Statement) -> None:
         lines = _read_lines(assembly, path, name)
     except KitError as error:
         raise Mistake(error.diagnostics[0].message, token.start, token.end) from None
-    from ymawky_kit.asm.assembler import Feed
-
     assembly.push(
         Feed(iter(lines), len(assembly.conditions), file=path), statement
     )
@@ -826,8 +823,6 @@ def _nothing(assembly: Assembly, statement: Statement) -> None:
 
 
 def _open(assembly: Assembly, statement: Statement, decide: Callable[[], bool]) -> None:
-    from ymawky_kit.asm.assembler import Condition
-
     may_be = not assembly.conditions or assembly.conditions[-1].is_taken
     condition = Condition(
         False, False, may_be, statement.line, statement.start, statement.name_end
@@ -947,7 +942,8 @@ def _endif(assembly: Assembly, statement: Statement) -> None:
     statement.cursor().expect_end()
 
 
-def _innermost(assembly: Assembly, statement: Statement):  # type: ignore[no-untyped-def]
+def _innermost(assembly: Assembly, statement: Statement) -> Condition:
+    """The `.if` that a later directive belongs to."""
     opened = assembly.feeds[-1].conditions if assembly.feeds else 0
     if len(assembly.conditions) <= opened:
         raise Mistake(
