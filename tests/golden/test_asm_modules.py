@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,25 @@ def test_both_encoders_make_the_same_of_all_modules(keystone):
     modules = [(name, [source]) for name, source in MODULES.items()]
     by_clang = assemble_all(modules, include=INCLUDE, encoder=ClangEncoder())
     assert by_clang == assemble_all(modules, include=INCLUDE, encoder=keystone)
+
+
+def test_all_modules_are_assembled_in_a_moment():
+    """In a fresh process, Keystone's start included; twice the time we aim at is too long."""
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from ymawky_kit.asm import assemble\n"
+        "from ymawky_kit.source import Source\n"
+        "root, *files = map(Path, sys.argv[1:])\n"
+        "include = [root / 'include', root / 'platform' / 'darwin']\n"
+        "start = time.process_time()\n"
+        "lines = [len(assemble(Source.read(f), include=include).lines) for f in files]\n"
+        "print(time.process_time() - start)\n"
+    )
+    files = [str(ROOT / f"{name}.s") for name in MODULES]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT), *files], capture_output=True, text=True
+    )
+    assert "" == done.stderr
+    lines = sum(source.line_count for source in MODULES.values())
+    assert float(done.stdout) < 2 * 0.4 * max(1, lines / 3500)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -229,14 +230,20 @@ def _globl(assembly: Assembly, statement: Statement) -> None:
 
 @_directive(".equ", ".set", ".equiv")
 def _equ(assembly: Assembly, statement: Statement) -> None:
-    cursor = statement.cursor()
+    name, tree = _name_and_value(statement.line.text, statement.rest)
+    once = statement.name.lower() == ".equiv"
+    assembly.assign(name.text, tree, statement, name.start, once=once)
+
+
+@lru_cache(maxsize=1 << 12)     # the same constants are read for every module
+def _name_and_value(text: str, start: int) -> tuple[Token, Expression]:
+    cursor = Cursor(tokenize(text, start))
     name = cursor.expect("name", "the name for the value")
     if not cursor.accept(","):
         raise unexpected(cursor.token, "',' and a value")
     tree = read(cursor)
     cursor.expect_end()
-    once = statement.name.lower() == ".equiv"
-    assembly.assign(name.text, tree, statement, name.start, once=once)
+    return name, tree
 
 
 # --- room and alignment ----------------------------------------------------

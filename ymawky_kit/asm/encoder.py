@@ -2,8 +2,9 @@
 
 An encoder sees only text that :mod:`ymawky_kit.asm.isa` wrote from operands it
 had checked: one instruction, no symbols, no comments, branch targets as the
-distance from the instruction.  Keystone misreads, drops or dies of much else
-(facts in src/asm's chapter notes), so nothing else may reach it.
+distance from the instruction.  Keystone 0.9.2 silently drops, wrongly encodes,
+hangs on or dies of much else (`|`, `.data`, `msg@PAGEOFF`, a comment on the last
+line, a branch out of range), so nothing else may reach it.
 """
 
 from __future__ import annotations
