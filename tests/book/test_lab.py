@@ -79,6 +79,12 @@ def test_a_recording_stops_at_its_limit_and_says_so() -> None:
     assert "Only the first 50 steps" in recorded.ending
 
 
+def test_the_stack_begins_at_the_same_place_every_time() -> None:
+    """Among the strings above it are random numbers: their lengths must not vary."""
+    run_cell("f", "func f\n    mov x0, sp\n    ret\n")
+    assert 1 == len({call("f").value for _ in range(60)})
+
+
 def test_a_recording_and_a_call_agree() -> None:
     recorded = step("fd_write_all", 1, b"hello, world", 12, plan="write 1: short 4")
     done = call("fd_write_all", 1, b"hello, world", 12, plan="write 1: short 4")

@@ -146,7 +146,8 @@ def _apple(loaded: Loaded, path: bytes, top: int) -> list[bytes]:
 
 
 def _random() -> int:
-    return int.from_bytes(os.urandom(8), "little")
+    """64 bits, the top one set: all have 16 digits, so that sp is the same at every start."""
+    return int.from_bytes(os.urandom(8), "little") | 1 << 63
 
 
 # --- execve -----------------------------------------------------------------------------------
