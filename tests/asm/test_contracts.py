@@ -109,7 +109,7 @@ def mem_clear(asm: Asm, _: Path) -> None:
 def control_find(asm: Asm, _: Path) -> None:
     for text in (b"", b"\n", b"x" * 15 + b"\r", b"x" * 40, b"\ty" * 20 + b"\x7f" + b"z" * 20):
         at = asm.alloc(text)
-        asm.call("control_find", at, at + len(text))
+        asm.call("control_find", at, at + len(text), at)
 
 
 @driver

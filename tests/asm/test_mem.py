@@ -36,11 +36,13 @@ def first_control(text: bytes) -> int | None:
     return next((n for n, c in enumerate(text) if c < 32 or c == 127), None)
 
 
-@given(st.binary(max_size=100) | st.text("ab \t\x7f\r\xe9", max_size=100).map(str.encode))
-def test_control_find_finds_what_python_finds(asm: Asm, text: bytes) -> None:
+@given(st.binary(max_size=100) | st.text("ab \t\x7f\r\xe9", max_size=100).map(str.encode),
+       st.binary(max_size=20))
+def test_control_find_finds_what_python_finds(asm: Asm, text: bytes, before: bytes) -> None:
+    """Whatever stands before the text, and may be read, does not count."""
     asm.reset()
-    at = asm.alloc(text)
-    result = asm.call("control_find", at, at + len(text))
+    at = asm.alloc(before + text) + len(before)
+    result = asm.call("control_find", at, at + len(text), at - len(before))
     place = first_control(text)
     assert (place is None, len(text) if place is None else place) == (
         result.carry, result.value - at)
@@ -53,6 +55,21 @@ def test_control_find_sees_every_byte_at_every_place(asm: Asm) -> None:
             text = bytearray(b"x" * 34)
             text[place] = code
             at = asm.alloc(bytes(text))
-            result = asm.call("control_find", at, at + 34)
+            result = asm.call("control_find", at, at + 34, at)
             want = first_control(bytes(text))
             assert (34 if want is None else want) == result.value - at
+
+
+def test_control_find_at_every_length_behind_any_bytes(asm: Asm) -> None:
+    for before in (b"", b"\r" * 5, b"\r" * 16, b"x" * 40):
+        for size in range(18):
+            for place in (*range(size), None):
+                asm.reset()
+                text = bytearray(b"x" * size)
+                if place is not None:
+                    text[place] = 13
+                start = asm.alloc(before + bytes(text))
+                at = start + len(before)
+                result = asm.call("control_find", at, at + size, start)
+                want = (True, at + size) if place is None else (False, at + place)
+                assert want == (result.carry, result.value)

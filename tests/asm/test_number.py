@@ -33,8 +33,8 @@ def test_what_is_formatted_can_be_parsed(asm: Asm, value: int) -> None:
     asm.reset()
     end = asm.alloc(20) + 20
     result = asm.call("u64_format", value, end)
-    text = asm.peek(result.value, result["x1"])
-    assert (str(value).encode(), end) == (text, result.value + result["x1"])
+    text = asm.peek(result["x1"], result["x2"])
+    assert (str(value).encode(), end) == (text, result["x1"] + result["x2"])
     assert (False, value) == parse(asm, text)
 
 

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 from support.server import by_process, parse, serving
 
+#: What curl sends.
+CURL = (
+    b"GET /1k.bin HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
+    b"User-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n"
+)
 #: The head of a simple client: 80 bytes.
 SHORT = b"GET /1k.bin HTTP/1.1\r\nHost: testserver:49152\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
 #: What Chromium sends for a typed address: 640 bytes.
@@ -51,7 +56,9 @@ def cost(tree: Path, folder: Path, head: bytes) -> tuple[int, int, list[str]]:
     return sum(e.instructions for e in child), sum(e.instructions for e in own), names
 
 
-@pytest.mark.parametrize(("head", "size", "limit"), [(SHORT, 80, 1500), (BROWSER, 640, 3500)])
+@pytest.mark.parametrize(("head", "size", "limit"), [
+    (SHORT, 80, 1500), (CURL, 83, 1500), (BROWSER, 640, 3500),
+])
 def test_a_get_of_1_kb_stays_within_its_budget(
     tree: Path, folder: Path, head: bytes, size: int, limit: int
 ) -> None:

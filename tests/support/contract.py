@@ -30,6 +30,8 @@ _REGISTERS = re.compile(r"\b([xvw])(\d+)(?:-[xv](\d+))?\b")
 #: Registers that stay below the caller's sp while a function runs, and its canary.
 _STACK_SIZE = 65536
 _CANARY_SIZE = 256
+#: Descriptors a test may have had; 256 is what a program on macOS gets.
+_FILES = 256
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,10 @@ class Asm:
     def reset(self) -> None:
         """Back to the first moment: memory as the file has it, nothing allocated."""
         self.machine.restore(self._start)
+        files = self.machine.kernel.task.files      # tests close theirs behind its back
+        for fd in range(3, _FILES):
+            if files.get(fd) is not None:
+                files.closed(fd)
 
     def alloc(self, content: bytes | int, *, guard: str | None = "end") -> int:
         """Memory that ends right before an unmapped page, so reading on crashes."""

@@ -25,7 +25,7 @@
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 kind of file
@@ -70,7 +70,7 @@ Lget_plan_special:                  // a pipe, a device, a socket
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 length of the directory's path
@@ -168,7 +168,7 @@ Lfile_look_failed:
 //   In     x0 connection, REPLY_FD and CONN_STAT are set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 cursor, or status
@@ -231,7 +231,7 @@ Lfile_plan_drop:
 //
 //   In     x0 cursor   x1 connection
 //   Out    x0 cursor
-//   Clob   x1-x10 v0
+//   Clob   x1-x10 v0-v1
 //   Frame  16: x29 x30
 //
 //   x5 connection, later the moment   x6 now

@@ -38,7 +38,6 @@ func page_open
     mov     x0, x1
     add     x1, sp, #56
     bl      u64_format                      // and the status in front of it
-    mov     x1, x0
     addr    x2, config
     ldr     w0, [x2, #CONFIG_ERRORS_FD]
     bl      file_open_below

@@ -193,7 +193,8 @@ string mime_video_x_matroska, "video/x-matroska"
 string mime_video_mp2t, "video/mp2t"
 string mime_app_m3u8, "application/vnd.apple.mpegurl"
 
-// extension, distance of its type from the table, length of the type
+// extension, distance of its type from the table, length of the type; for each
+// letter the usual ones first
 .p2align 3
 mime_rows:
 Lmime_rows:
@@ -218,12 +219,12 @@ Lmime_b:
     .ascii  "bz2     "
     .long   mime_app_x_bzip2 - mime_rows, mime_app_x_bzip2_len
 Lmime_c:
+    .ascii  "css     "
+    .long   mime_text_css - mime_rows, mime_text_css_len
     .ascii  "c       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "conf    "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
-    .ascii  "css     "
-    .long   mime_text_css - mime_rows, mime_text_css_len
     .ascii  "csv     "
     .long   mime_text_csv - mime_rows, mime_text_csv_len
 Lmime_d:
@@ -249,13 +250,13 @@ Lmime_g:
     .ascii  "gz      "
     .long   mime_app_gzip - mime_rows, mime_app_gzip_len
 Lmime_h:
+    .ascii  "html    "
+    .long   mime_text_html - mime_rows, mime_text_html_len
     .ascii  "h       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "heic    "
     .long   mime_image_heic - mime_rows, mime_image_heic_len
     .ascii  "htm     "
-    .long   mime_text_html - mime_rows, mime_text_html_len
-    .ascii  "html    "
     .long   mime_text_html - mime_rows, mime_text_html_len
 Lmime_i:
     .ascii  "ico     "
@@ -271,16 +272,16 @@ Lmime_i:
     .ascii  "iso     "
     .long   mime_app_octet_stream - mime_rows, mime_app_octet_stream_len
 Lmime_j:
-    .ascii  "jar     "
-    .long   mime_app_java_archive - mime_rows, mime_app_java_archive_len
-    .ascii  "jpeg    "
-    .long   mime_image_jpeg - mime_rows, mime_image_jpeg_len
-    .ascii  "jpg     "
-    .long   mime_image_jpeg - mime_rows, mime_image_jpeg_len
     .ascii  "js      "
     .long   mime_text_javascript - mime_rows, mime_text_javascript_len
     .ascii  "json    "
     .long   mime_app_json - mime_rows, mime_app_json_len
+    .ascii  "jpg     "
+    .long   mime_image_jpeg - mime_rows, mime_image_jpeg_len
+    .ascii  "jar     "
+    .long   mime_app_java_archive - mime_rows, mime_app_java_archive_len
+    .ascii  "jpeg    "
+    .long   mime_image_jpeg - mime_rows, mime_image_jpeg_len
     .ascii  "jsonld  "
     .long   mime_app_ld_json - mime_rows, mime_app_ld_json_len
     .ascii  "jxl     "
@@ -290,6 +291,12 @@ Lmime_l:
     .ascii  "log     "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
 Lmime_m:
+    .ascii  "mp4     "
+    .long   mime_video_mp4 - mime_rows, mime_video_mp4_len
+    .ascii  "md      "
+    .long   mime_text_markdown - mime_rows, mime_text_markdown_len
+    .ascii  "mp3     "
+    .long   mime_audio_mpeg - mime_rows, mime_audio_mpeg_len
     .ascii  "m3u8    "
     .long   mime_app_m3u8 - mime_rows, mime_app_m3u8_len
     .ascii  "m4a     "
@@ -298,8 +305,6 @@ Lmime_m:
     .long   mime_video_mp4 - mime_rows, mime_video_mp4_len
     .ascii  "map     "
     .long   mime_app_json - mime_rows, mime_app_json_len
-    .ascii  "md      "
-    .long   mime_text_markdown - mime_rows, mime_text_markdown_len
     .ascii  "mid     "
     .long   mime_audio_midi - mime_rows, mime_audio_midi_len
     .ascii  "midi    "
@@ -310,10 +315,6 @@ Lmime_m:
     .long   mime_video_x_matroska - mime_rows, mime_video_x_matroska_len
     .ascii  "mov     "
     .long   mime_video_quicktime - mime_rows, mime_video_quicktime_len
-    .ascii  "mp3     "
-    .long   mime_audio_mpeg - mime_rows, mime_audio_mpeg_len
-    .ascii  "mp4     "
-    .long   mime_video_mp4 - mime_rows, mime_video_mp4_len
     .ascii  "mpeg    "
     .long   mime_video_mpeg - mime_rows, mime_video_mpeg_len
     .ascii  "mpg     "
@@ -337,10 +338,10 @@ Lmime_o:
     .ascii  "otf     "
     .long   mime_font_otf - mime_rows, mime_font_otf_len
 Lmime_p:
-    .ascii  "pdf     "
-    .long   mime_app_pdf - mime_rows, mime_app_pdf_len
     .ascii  "png     "
     .long   mime_image_png - mime_rows, mime_image_png_len
+    .ascii  "pdf     "
+    .long   mime_app_pdf - mime_rows, mime_app_pdf_len
     .ascii  "ppt     "
     .long   mime_app_ppt - mime_rows, mime_app_ppt_len
     .ascii  "pptx    "
@@ -356,13 +357,15 @@ Lmime_r:
     .ascii  "rtf     "
     .long   mime_app_rtf - mime_rows, mime_app_rtf_len
 Lmime_s:
+    .ascii  "svg     "
+    .long   mime_image_svg_xml - mime_rows, mime_image_svg_xml_len
     .ascii  "s       "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "sh      "
     .long   mime_text_plain - mime_rows, mime_text_plain_len
-    .ascii  "svg     "
-    .long   mime_image_svg_xml - mime_rows, mime_image_svg_xml_len
 Lmime_t:
+    .ascii  "txt     "
+    .long   mime_text_plain - mime_rows, mime_text_plain_len
     .ascii  "tar     "
     .long   mime_app_x_tar - mime_rows, mime_app_x_tar_len
     .ascii  "text    "
@@ -383,8 +386,6 @@ Lmime_t:
     .long   mime_font_collection - mime_rows, mime_font_collection_len
     .ascii  "ttf     "
     .long   mime_font_ttf - mime_rows, mime_font_ttf_len
-    .ascii  "txt     "
-    .long   mime_text_plain - mime_rows, mime_text_plain_len
 Lmime_u:
 Lmime_v:
     .ascii  "vcf     "
@@ -392,6 +393,10 @@ Lmime_v:
     .ascii  "vtt     "
     .long   mime_text_vtt - mime_rows, mime_text_vtt_len
 Lmime_w:
+    .ascii  "webp    "
+    .long   mime_image_webp - mime_rows, mime_image_webp_len
+    .ascii  "woff2   "
+    .long   mime_font_woff2 - mime_rows, mime_font_woff2_len
     .ascii  "wasm    "
     .long   mime_app_wasm - mime_rows, mime_app_wasm_len
     .ascii  "wav     "
@@ -400,21 +405,17 @@ Lmime_w:
     .long   mime_audio_webm - mime_rows, mime_audio_webm_len
     .ascii  "webm    "
     .long   mime_video_webm - mime_rows, mime_video_webm_len
-    .ascii  "webp    "
-    .long   mime_image_webp - mime_rows, mime_image_webp_len
     .ascii  "woff    "
     .long   mime_font_woff - mime_rows, mime_font_woff_len
-    .ascii  "woff2   "
-    .long   mime_font_woff2 - mime_rows, mime_font_woff2_len
 Lmime_x:
+    .ascii  "xml     "
+    .long   mime_app_xml - mime_rows, mime_app_xml_len
     .ascii  "xhtml   "
     .long   mime_app_xhtml_xml - mime_rows, mime_app_xhtml_xml_len
     .ascii  "xls     "
     .long   mime_app_xls - mime_rows, mime_app_xls_len
     .ascii  "xlsx    "
     .long   mime_app_xlsx - mime_rows, mime_app_xlsx_len
-    .ascii  "xml     "
-    .long   mime_app_xml - mime_rows, mime_app_xml_len
     .ascii  "xsd     "
     .long   mime_app_xml - mime_rows, mime_app_xml_len
     .ascii  "xsl     "

@@ -17,7 +17,7 @@
 //
 //   In     x0 connection   x1 status
 //   Out    nothing; the reply is complete
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 status   x0 cursor
@@ -71,7 +71,7 @@ Lpage_plan_retry:
 //
 //   In     x0 connection   x1 status
 //   Out    nothing; the page is the body of the reply
-//   Clob   x0-x8 v0
+//   Clob   x0-x8 v0-v1
 //   Frame  48: x29 x30, x19 x20, x21
 //
 //   x0 cursor   x19 connection   x20 name of the status   x21 its length
@@ -127,7 +127,7 @@ func page_build
 //
 //   In     x0 connection   x1 cursor
 //   Out    nothing; the reply is complete
-//   Clob   x0-x6 v0
+//   Clob   x0-x6 v0-v1
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x0 cursor
@@ -159,7 +159,7 @@ func page_finish
 //   In     x0 connection
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x0 cursor

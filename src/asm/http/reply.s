@@ -23,50 +23,49 @@
 //
 //   In     x0 connection   x1 status
 //   Out    x0 cursor
-//   Clob   x1-x10 v0
-//   Frame  32: x29 x30, x19
+//   Clob   x1-x10 v0-v1
+//   Frame  16: x29 x30
 //
-//   x19 connection   x0 cursor   x5 name of the status   x6 its length
+//   x0 cursor   x1 text   x2 its length   x5 name of the status   x6 its length
+//   x7 connection, later the time
 func reply_begin
-    stp     x29, x30, [sp, #-32]!
+    stp     x29, x30, [sp, #-16]!
     mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
+    mov     x7, x0
 
-    str     w1, [x19, #CONN_REPLY + REPLY_STATUS]
+    str     w1, [x7, #CONN_REPLY + REPLY_STATUS]
     mov     x0, x1
     bl      status_text
     mov     x5, x0
     mov     x6, x1
-    add     x0, x19, #CONN_OUT
+    add     x0, x7, #CONN_OUT
     addr    x1, reply_version
-    mov     x2, #reply_version_len
-    bl      mem_copy
+    ldr     x2, [x1]
+    str     x2, [x0], #8            // "HTTP/1.1"
+    mov     w2, #' '
+    strb    w2, [x0], #1
     mov     x1, x5
     mov     x2, x6
     bl      mem_copy
     addr    x1, reply_always
     mov     x2, #reply_always_len
-    ldr     x5, [x19, #CONN_NOW]
-    cbz     x5, Lreply_begin_no_clock
+    ldr     x7, [x7, #CONN_NOW]
+    cbz     x7, Lreply_begin_no_clock
     bl      mem_copy
-    mov     x1, x5
-    bl      date_write
-Lreply_begin_return:
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
-    ret
+    mov     x1, x7
+    ldp     x29, x30, [sp], #16
+    b       date_write
 
 Lreply_begin_no_clock:
     sub     x2, x2, #6              // without "Date: "
-    bl      mem_copy
-    b       Lreply_begin_return
+    ldp     x29, x30, [sp], #16
+    b       mem_copy
 
 // reply_number - write a decimal number
 //
 //   In     x0 cursor   x1 number
 //   Out    x0 cursor
-//   Clob   x1-x6 v0
+//   Clob   x1-x6 v0-v1
 //   Frame  48: x29 x30, 32 bytes for the digits
 //
 //   x0 number, later the cursor   x1 end of the digits, later the digits
@@ -79,8 +78,6 @@ func reply_number
     mov     x0, x1
     add     x1, sp, #48
     bl      u64_format
-    mov     x2, x1
-    mov     x1, x0
     mov     x0, x6
     bl      mem_copy
 
@@ -155,5 +152,7 @@ func reply_drop
     ret
 
 rodata
-string reply_version, "HTTP/1.1 "
+.p2align 3
+reply_version:
+    .ascii  "HTTP/1.1"
 string reply_always, "\r\nServer: ymawky\r\nConnection: close\r\nDate: "

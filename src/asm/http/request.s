@@ -50,6 +50,7 @@ Lrequest_parse_begin:
 Lrequest_parse_line:
     mov     x0, x23
     mov     x1, x21
+    mov     x2, x20
     bl      control_find
     mov     x23, x0
     b.cs    Lrequest_parse_partly
@@ -157,36 +158,25 @@ func request_long
 //   Out    C clear: REQUEST_STATE says what comes next
 //          C set:   x0 status 400, 421, 505
 //   Clob   x0-x8
-//   Frame  32: x29 x30, x19
+//   Frame  none: leaves the rest to request_start
 //
-//   x19 request   x3 state
+//   x0 request   x3 state
 func request_open
-    stp     x29, x30, [sp, #-32]!
-    mov     x29, sp
-    str     x19, [sp, #16]
-    mov     x19, x0
-
     cbz     x2, Lrequest_open_empty
-    bl      request_start
     mov     w3, #STATE_FIELD
-    b.cc    Lrequest_open_next
-Lrequest_open_return:
-    ldr     x19, [sp, #16]
-    ldp     x29, x30, [sp], #32
-    ret
-
+    str     w3, [x0, #REQUEST_STATE]
+    b       request_start
 Lrequest_open_empty:
-    ldr     w3, [x19, #REQUEST_STATE]
+    ldr     w3, [x0, #REQUEST_STATE]
     cbnz    w3, Lrequest_open_bad   // one will do
     mov     w3, #STATE_LINE
+    str     w3, [x0, #REQUEST_STATE]
     carry_clear
-Lrequest_open_next:
-    str     w3, [x19, #REQUEST_STATE]
-    b       Lrequest_open_return
+    ret
 Lrequest_open_bad:
     mov     x0, #400
     carry_set
-    b       Lrequest_open_return
+    ret
 
 // request_start - take the request line: method, target, version
 //
@@ -250,7 +240,7 @@ Lrequest_start_bad:
     carry_set
     b       Lrequest_start_return
 
-// version_parse - HTTP/1.0, HTTP/1.1, or something else
+// version_parse - HTTP/1.1, HTTP/1.0, or something else
 //
 // A minor version above 1 promises to understand all that 1.1 does.
 //
@@ -261,11 +251,14 @@ Lrequest_start_bad:
 //   Frame  none (leaf)
 //
 //   x0 minor version   x1 text as a word   x2 what to compare with
-//   x3 major version
+//   x3 the same, later the major version
 func version_parse
     ldr     x1, [x0]
-    addr    x2, version_name
-    ldr     x2, [x2]
+    addr    x2, version_names
+    ldp     x3, x2, [x2]
+    mov     x0, #1
+    cmp     x1, x3
+    b.eq    Lversion_parse_good     // nearly always
     eor     x2, x1, x2
     lsr     x0, x2, #56             // what differs from "HTTP/0.0": two digits
     lsr     x3, x2, #40
@@ -281,6 +274,7 @@ func version_parse
     b.ne    Lversion_parse_other
     cmp     x0, #0
     cset    x0, ne
+Lversion_parse_good:
     carry_clear
     ret
 
@@ -321,5 +315,6 @@ Lrequest_check_bad:
 
 rodata
 .p2align 3
-version_name:
+version_names:
+    .ascii  "HTTP/1.1"
     .ascii  "HTTP/0.0"

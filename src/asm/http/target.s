@@ -19,33 +19,28 @@
 //   Out    C clear: remembered
 //          C set:   x0 status 400, 421
 //   Clob   x0-x8
-//   Frame  16: x29 x30
+//   Frame  none: leaves the rest to target_path or target_absolute
 //
-//   x0 request   x1 target   x2 length   x3 first byte   x4 method
+//   x0 request   x1 target   x2 length   x3 first byte, or the form   x4 method
 func target_parse
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-
     cbz     x2, Ltarget_parse_bad
+    ldrb    w3, [x1]
+    cmp     w3, #'/'
+    b.ne    Ltarget_parse_other
+    b       target_path
+Ltarget_parse_other:
     ldr     w4, [x0, #REQUEST_METHOD]
     cmp     w4, #METHOD_CONNECT
     b.eq    Ltarget_parse_authority
-    ldrb    w3, [x1]
-    cmp     w3, #'/'
-    b.eq    Ltarget_parse_origin
     cmp     w3, #'*'
     b.eq    Ltarget_parse_asterisk
-    bl      target_absolute
-    b       Ltarget_parse_return
-Ltarget_parse_origin:
-    bl      target_path
-    b       Ltarget_parse_return
+    b       target_absolute
 
 Ltarget_parse_authority:            // CONNECT is refused whatever it asks for
     mov     w3, #TARGET_AUTHORITY
     str     w3, [x0, #REQUEST_TARGET]
     carry_clear
-    b       Ltarget_parse_return
+    ret
 Ltarget_parse_asterisk:             // the server as a whole
     cmp     x2, #1
     b.ne    Ltarget_parse_bad
@@ -54,14 +49,11 @@ Ltarget_parse_asterisk:             // the server as a whole
     mov     w3, #TARGET_ASTERISK
     str     w3, [x0, #REQUEST_TARGET]
     carry_clear
-Ltarget_parse_return:
-    ldp     x29, x30, [sp], #16
     ret
-
 Ltarget_parse_bad:
     mov     x0, #400
     carry_set
-    b       Ltarget_parse_return
+    ret
 
 // target_path - find path and query, and check their bytes
 //

@@ -54,12 +54,11 @@ Lu64_parse_overflow:
 // The digits come out last first, so the text grows backwards from its end.
 //
 //   In     x0 value   x1 end of a buffer with room for 20 bytes in front of it
-//   Out    x0 first digit   x1 length in bytes
-//   Clob   x2-x5
+//   Out    x1 first digit   x2 length in bytes
+//   Clob   x0 x3-x5
 //   Frame  none (leaf)
 //
-//   x0 value, later the text   x1 end   x2 ten   x3 quotient   x4 digit
-//   x5 cursor
+//   x0 value   x1 cursor   x2 ten   x3 quotient   x4 digit   x5 end
 func u64_format
     mov     x5, x1
     mov     x2, #10
@@ -67,9 +66,8 @@ Lu64_format_digit:
     udiv    x3, x0, x2
     msub    x4, x3, x2, x0          // what is left over is the last digit
     add     w4, w4, #'0'
-    strb    w4, [x5, #-1]!
+    strb    w4, [x1, #-1]!
     mov     x0, x3
     cbnz    x0, Lu64_format_digit
-    mov     x0, x5
-    sub     x1, x1, x5
+    sub     x2, x5, x1
     ret

@@ -123,7 +123,7 @@ Ldirectories_open_failed:
 //
 //   In     x0 config
 //   Out    nothing
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19
 //
 //   x19 config
@@ -158,7 +158,7 @@ func announce
 //
 //   In     x0 config
 //   Out    nothing
-//   Clob   x0-x6 v0
+//   Clob   x0-x6 v0-v1
 //   Frame  48: x29 x30, x19 x20, x21
 //
 //   x19 config   x20 address   x21 cursor
@@ -183,8 +183,6 @@ func place_write
     ldr     w0, [x19, #CONFIG_PORT]
     addr    x1, place_end
     bl      u64_format
-    mov     x2, x1
-    mov     x1, x0
     mov     x0, x21
     bl      mem_copy
     strb    wzr, [x0]

@@ -222,7 +222,7 @@ Lconnection_linger_return:
 //
 //   In     x0 connection
 //   Out    nothing
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection

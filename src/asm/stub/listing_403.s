@@ -19,7 +19,7 @@
 //   In     x0 connection, CONN_PATH names the directory, if there is one
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  16: x29 x30
 //
 //   x0 connection, later a descriptor   x1 path   x2 its length

@@ -15,7 +15,7 @@
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  none (leaf)
 //
 //   x0 status
@@ -29,7 +29,7 @@ func put_plan
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead
-//   Clob   x0-x17 v0
+//   Clob   x0-x17 v0-v1
 //   Frame  none (leaf)
 //
 //   x0 status
