@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support import forms, llvm_as
+from support import encoders, forms, llvm_as
 
-from ymawky_kit.asm import ClangEncoder, Encoder, KeystoneEncoder
+from ymawky_kit.asm import Encoder
 
 TEXTS = (*forms.instructions(), *forms.VECTORS)
 
@@ -38,9 +38,9 @@ def kit_codes(encoder: Encoder) -> dict[str, bytes | None]:
     return {text: codes[final] if final is not None else None for text, final in finals.items()}
 
 
-@pytest.fixture(scope="module", params=[KeystoneEncoder, ClangEncoder])
+@pytest.fixture(scope="module", params=encoders.NAMES)
 def by_kit(request: pytest.FixtureRequest) -> dict[str, bytes | None]:
-    return kit_codes(request.param())
+    return kit_codes(encoders.encoder(request.param))
 
 
 def test_there_are_thousands_of_instructions_right_and_wrong(by_kit):

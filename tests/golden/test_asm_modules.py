@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import llvm_as
+from support import encoders, llvm_as
 from support.llvm_as import comparable, differences
 
-from ymawky_kit.asm import ClangEncoder, KeystoneEncoder, assemble, assemble_all
+from ymawky_kit.asm import Encoder, assemble, assemble_all
 from ymawky_kit.paths import asm_root
 from ymawky_kit.source import Source
 
@@ -39,8 +39,8 @@ def theirs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def keystone() -> KeystoneEncoder:
-    return KeystoneEncoder()
+def keystone() -> Encoder:
+    return encoders.encoder("keystone")
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -57,7 +57,7 @@ def test_a_file_of_the_corpus_has_what_llvm_makes_of_it(name, theirs, keystone):
 
 def test_both_encoders_make_the_same_of_all_modules(keystone):
     modules = [(name, [source]) for name, source in MODULES.items()]
-    by_clang = assemble_all(modules, include=INCLUDE, encoder=ClangEncoder())
+    by_clang = assemble_all(modules, include=INCLUDE, encoder=encoders.encoder("clang"))
     assert by_clang == assemble_all(modules, include=INCLUDE, encoder=keystone)
 
 

@@ -7,10 +7,9 @@ import sys
 import time
 
 import pytest
+from support import encoders
 
 from ymawky_kit.asm import (
-    ClangEncoder,
-    KeystoneEncoder,
     assemble,
     assemble_all,
     default_encoder,
@@ -158,19 +157,20 @@ def test_an_include_that_changed_is_read_again(tmp_path):
     assert b"\x16" == made(text, include=[tmp_path]).sections[0].data
 
 
-@pytest.mark.parametrize("make", [KeystoneEncoder, ClangEncoder])
-def test_an_encoder_refuses_with_none_and_goes_on(make):
-    codes = make().encode(["nop", "mrs x0, nonsense_el0", "ret", "dc zva, x3"])
+@pytest.mark.parametrize("name", encoders.NAMES)
+def test_an_encoder_refuses_with_none_and_goes_on(name):
+    codes = encoders.encoder(name).encode(["nop", "mrs x0, nonsense_el0", "ret", "dc zva, x3"])
     assert ["1f2003d5", None, "c0035fd6", "23740bd5"] == [c and c.hex() for c in codes]
 
 
-@pytest.mark.parametrize("make", [KeystoneEncoder, ClangEncoder])
-def test_wrong_instructions_have_the_same_message_from_both_encoders(make):
+@pytest.mark.parametrize("name", encoders.NAMES)
+def test_wrong_instructions_have_the_same_message_from_both_encoders(name):
     with pytest.raises(KitError, match="'mrs' does not know 'nonsense_el0'"):
-        made("mrs x0, nonsense_el0\n", encoder=make())
+        made("mrs x0, nonsense_el0\n", encoder=encoders.encoder(name))
 
 
 def test_the_default_encoder_is_keystone_where_it_works():
+    encoders.encoder("keystone")
     assert "keystone" == default_encoder().name
 
 
