@@ -37,7 +37,10 @@ def test_head_is_get_without_the_body(server: Server, target: str) -> None:
 
 
 def test_refusals_to_head_have_no_body_either(server: Server) -> None:
-    for head in (b"HEAD /1k.bin HTTP/1.1\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n"):
+    for head in (
+        b"HEAD /1k.bin HTTP/1.1\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"HEAD / HTTP/1.x\r\n\r\n", b"HEAD  /  HTTP/1.1 \r\n\r\n", b"HEAD /1k.bin\r\n\r\n",
+    ):
         assert (400, b"") == (server.request(head).status, server.request(head).body)
 
 

@@ -182,7 +182,7 @@ Lrequest_open_bad:
 //
 // The version is always eight bytes, so the line is read from both ends.
 //
-//   In     x0 request   x1 line   x2 length in bytes
+//   In     x0 request   x1 line, a CR behind it   x2 its length without the CR
 //   Out    C clear: remembered
 //          C set:   x0 status 400, 421, 505
 //   Clob   x0-x8
@@ -201,26 +201,25 @@ func request_start
     subs    x2, x2, #9              // a space and the version
     b.ls    Lrequest_start_bad
     add     x21, x1, x2
-    ldrb    w3, [x21]
-    cmp     w3, #' '
-    b.ne    Lrequest_start_bad
-
     addr    x5, char_class
-Lrequest_start_method:              // ends at the space before the version
+Lrequest_start_method:              // the CR ends this at the latest
     ldrb    w3, [x20], #1
     ldrb    w4, [x5, x3]
     tbnz    w4, #CHAR_TOKEN, Lrequest_start_method
     cmp     w3, #' '
     b.ne    Lrequest_start_bad
-    cmp     x20, x21
-    b.hs    Lrequest_start_bad      // no target
     mov     x0, x1
     sub     x1, x20, x1
     subs    x1, x1, #1
     b.eq    Lrequest_start_bad      // no method
     bl      method_find
-    str     w0, [x19, #REQUEST_METHOD]
+    str     w0, [x19, #REQUEST_METHOD]  // a refusal to HEAD has no body
 
+    cmp     x20, x21
+    b.hs    Lrequest_start_bad      // no target
+    ldrb    w3, [x21]
+    cmp     w3, #' '
+    b.ne    Lrequest_start_bad
     add     x0, x21, #1
     bl      version_parse
     b.cs    Lrequest_start_return
