@@ -12,6 +12,7 @@ import random
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from support import encoders, forms, llvm_as
@@ -30,6 +31,7 @@ SECONDS_EACH = 5
 SAMPLE = 120
 
 ROOT = asm_root()
+CORPUS = Path(__file__).parents[1] / "golden" / "asm"
 INCLUDE = [ROOT / "include", ROOT / "platform" / "darwin"]
 
 
@@ -74,7 +76,7 @@ def attempt(text: str) -> ObjectFile | None:
             assert diagnostic.message
             span = diagnostic.span
             assert 0 <= span.start <= span.end <= len(span.source.text), (diagnostic, text)
-        assert str(error)
+        assert str(error).encode("utf-8"), "it can be printed"
         return None
     except TooSlow:
         raise AssertionError(f"too slow: {text[:2000]!r}") from None
@@ -222,6 +224,7 @@ def test_no_changed_source_breaks_the_assembler():
     chance = random.Random(SEED)
     texts = [path.read_text() for path in sorted(ROOT.rglob("*.s"))]
     texts += [path.read_text() for path in sorted(ROOT.rglob("*.inc"))]
+    texts += 5 * [path.read_text() for path in sorted(CORPUS.glob("*.s"))]
     for _ in range(MUTATED):
         attempt(mutate(chance, chance.choice(texts)))
 

@@ -261,6 +261,11 @@ ONE_LINE = [
         "as in .section __TEXT,__const",
     ),
     (
+        ".section __TEXT,__a_name_too_long", "__a_name_too_long",
+        "'__a_name_too_long' cannot be the name of a section",
+        "it has 1 to 16 letters, digits or underscores",
+    ),
+    (
         ".section __TEXT,__const,foo", "foo", "unknown section type 'foo'",
         TYPE_HINT,
     ),
@@ -482,6 +487,21 @@ def test_a_mistake_in_a_later_name_is_shown_at_the_name():
     assert message(".equ size, 1 + bytes\n    mov x0, #size\n").startswith(
         "a.s:1:16: error: symbol 'bytes' is not defined"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".section __T\ud800EXT,__const",
+        ".section __TEXT,__const,\ud800",
+        ".ifc \ud800",
+        '.error "\x01\ud800\\n"',
+        ".irp \ud800",
+        "\ud800",
+    ],
+)
+def test_a_message_can_always_be_printed(text):
+    message(text + "\n").encode("utf-8")
 
 
 def test_hundreds_of_mistakes_and_names_left_open_are_one_report():

@@ -6,6 +6,7 @@ everywhere, because they decide where that is.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -138,11 +139,8 @@ def _section(assembly: Assembly, statement: Statement) -> None:
     if len(words) > 5:
         raise Mistake("too much behind .section", words[5].start, words[-1].end)
     for word in words[:2]:
-        if len(word.text.encode()) > 16 or not word.text:
-            raise Mistake(
-                f"the name '{word.text}' must have 1 to 16 characters", word.start,
-                max(word.end, word.start + 1),
-            )
+        if not _SECTION_NAME.fullmatch(word.text):
+            raise _bad_section_name(word)
     segment, section = words[0].text, words[1].text
     if segment not in ("__TEXT", "__DATA"):
         raise Mistake(
@@ -183,6 +181,17 @@ def _section(assembly: Assembly, statement: Statement) -> None:
             f"{segment},{section} was of another type above", words[2].start, words[-1].end
         )
     assembly.switch(found)
+
+
+#: 16 bytes are what the file has room for (section_64 in <mach-o/loader.h>).
+_SECTION_NAME: Final = re.compile(r"[\w.$]{1,16}", re.ASCII)
+
+
+def _bad_section_name(word: Token) -> Mistake:
+    return Mistake(
+        f"'{word.text}' cannot be the name of a section", word.start, max(word.end, word.start + 1),
+        "it has 1 to 16 letters, digits or underscores",
+    )
 
 
 @_directive(".previous")
@@ -353,8 +362,8 @@ def _zerofill(assembly: Assembly, statement: Statement) -> None:
         raise Mistake(
             "only __DATA can be zero-filled", words[0].start, max(words[0].end, words[0].start + 1)
         )
-    if not 1 <= len(words[1].text) <= 16:
-        raise Mistake("a section's name has 1 to 16 characters", words[1].start, words[1].end)
+    if not _SECTION_NAME.fullmatch(words[1].text):
+        raise _bad_section_name(words[1])
     section = assembly.section_named(words[0].text, words[1].text, draft.S_ZEROFILL)
     if not section.is_zero_fill:
         raise Mistake(

@@ -22,7 +22,14 @@ from ymawky_kit.asm.draft import (
     SectionDraft,
 )
 from ymawky_kit.asm.expression import Cursor, Expression, Number, Unknown, Value, names, read
-from ymawky_kit.asm.lexer import Expansion, Mistake, SourceLine, split_lines, tokenize
+from ymawky_kit.asm.lexer import (
+    Expansion,
+    Mistake,
+    SourceLine,
+    printable,
+    split_lines,
+    tokenize,
+)
 from ymawky_kit.asm.macro import Macro, expand, parse_arguments
 from ymawky_kit.asm.operand import Instruction
 from ymawky_kit.asm.statement import HEAD, Condition, Feed, Statement, split_at_separators
@@ -473,9 +480,9 @@ class Assembly:
         line = mistake.line or line
         self.diagnostics.append(
             Diagnostic(
-                mistake.message,
+                printable(mistake.message),
                 line.span(mistake.start, mistake.end),
-                mistake.hint,
+                printable(mistake.hint) if mistake.hint else None,
                 (*mistake.notes, *line.notes(mistake.start, mistake.end)),
             )
         )

@@ -165,8 +165,13 @@ _NOTES_MAX: Final = 6
 _SHOWN_MAX: Final = 72
 
 
+def printable(text: str) -> str:
+    """Text for a message: it quotes the reader, who may have typed anything."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _shorten(text: str) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX - 1] + "…"
 
 
