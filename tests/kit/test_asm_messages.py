@@ -55,6 +55,10 @@ ONE_LINE = [
     # --- mnemonics and operands
     ("movv x0, #1", "movv", "unknown mnemonic 'movv'", "did you mean 'mov'?"),
     ("start", "start", "unknown mnemonic 'start'", "a label needs a colon behind it"),
+    ("push x0", "push", "unknown mnemonic 'push'",
+     "on this processor that is str x0, [sp, #-16]!, or stp for two registers"),
+    ("ldaddal x0, x1, [x2]", "ldaddal", "unknown mnemonic 'ldaddal'",
+     "it is younger than ARMv8.0, which is all this assembler knows"),
     ("zzzzzz x1", "zzzzzz", "unknown mnemonic 'zzzzzz'", None),
     ("add x0, x1", "add x0, x1", "'add' takes 3 or 4 operands, not 2", "as in add x1, x2, #16"),
     ("ret x0, x1", "x1", "'ret' takes no or 1 operand, not 2", "as in ret x1"),

@@ -47,6 +47,23 @@ _EXPANSION_MAX: Final = 2_000_000
 _MISTAKES_MAX: Final = 200
 
 _LABEL: Final = re.compile(r"\s*(?:([A-Za-z_.$][\w.$]*)|(\d+))\s*:", re.ASCII)
+#: Names of other processors, and ours for the same thing.
+_ELSEWHERE: Final = {
+    "call": "bl", "jmp": "b", "je": "b.eq", "jne": "b.ne", "jz": "cbz", "jnz": "cbnz",
+    "syscall": "svc #0x80", "int": "svc #0x80", "ecall": "svc #0x80", "swi": "svc #0x80",
+    "lea": "adr, or adrp with add", "la": "adr, or adrp with add", "li": "mov",
+    "push": "str x0, [sp, #-16]!, or stp for two registers",
+    "pop": "ldr x0, [sp], #16, or ldp for two registers",
+    "ldm": "ldp", "stm": "stp", "bx": "br", "blx": "blr", "xor": "eor", "inc": "add x0, x0, #1",
+    "dec": "sub x0, x0, #1", "test": "tst", "imul": "mul", "idiv": "sdiv", "div": "udiv",
+    "mod": "udiv, then msub", "rem": "udiv, then msub", "rsb": "sub with the operands exchanged",
+}
+#: Atomic, pointer authentication, cryptographic and other later instructions.
+_YOUNGER: Final = re.compile(
+    r"(ld|st)(add|clr|eor|set|[su]max|[su]min)(a|l|al)?[bh]?|casp?(a|l|al)?[bh]?|swp(a|l|al)?[bh]?"
+    r"|ldapu?r[bh]?|aes\w+|sha\d\w+|pac\w+|aut\w+|ret[ab]+|bl?r[ab]+|eret[ab]+|xpac\w"
+    r"|[su]dot|sb|udf|fjcvtzs|cf(inv|p)|rmif|setf\d+"
+)
 _LIKE_A_REGISTER: Final = re.compile(r"[xwbhsdqv]\d+")
 _ASSIGNMENT: Final = re.compile(r"\s*=(?!=)")
 
@@ -379,10 +396,13 @@ class Assembly:
 
     def _unknown_mnemonic(self, statement: Statement) -> Mistake:
         name = statement.name
-        known = [*isa.mnemonics(), *self.macros]
-        found = nearest(name, known)
+        found = nearest(name, [*isa.mnemonics(), *self.macros])
         hint = f"did you mean '{found}'?" if found else None
-        if found is None and self.symbols.entries.get(name) is not None:
+        if name.lower() in _ELSEWHERE:
+            hint = f"on this processor that is {_ELSEWHERE[name.lower()]}"
+        elif _YOUNGER.fullmatch(name.lower()):
+            hint = "it is younger than ARMv8.0, which is all this assembler knows"
+        elif found is None and self.symbols.entries.get(name) is not None:
             hint = f"'{name}' is a symbol; a label has a colon behind it"
         elif statement.line.text[statement.rest:].strip() == "" and found is None:
             hint = "a label needs a colon behind it"
