@@ -169,42 +169,39 @@ def test_wrong_instructions_have_the_same_message_from_both_encoders(name):
         made("mrs x0, nonsense_el0\n", encoder=encoders.encoder(name))
 
 
-def test_the_default_encoder_is_keystone_where_it_works():
+@pytest.fixture
+def no_wish(monkeypatch):
+    """The choice of an encoder is open again, before and after."""
+    monkeypatch.delenv("YMAWKY_ENCODER", raising=False)
+    default_encoder.cache_clear()
+    yield
+    default_encoder.cache_clear()
+
+
+def test_the_default_encoder_is_keystone_where_it_works(no_wish):
     encoders.encoder("keystone")
     assert "keystone" == default_encoder().name
 
 
-def test_without_keystone_the_default_encoder_is_clang(monkeypatch):
+def test_without_keystone_the_default_encoder_is_clang(no_wish, monkeypatch):
     monkeypatch.setitem(sys.modules, "keystone", None)
-    default_encoder.cache_clear()
-    try:
-        assert "clang" == default_encoder().name
-    finally:
-        default_encoder.cache_clear()
+    assert "clang" == default_encoder().name
 
 
-def test_without_both_the_error_says_how_to_mend_it(monkeypatch):
+def test_without_both_the_error_says_how_to_mend_it(no_wish, monkeypatch):
     monkeypatch.setitem(sys.modules, "keystone", None)
     monkeypatch.setattr(encoder, "_find_clang", lambda: None)
-    default_encoder.cache_clear()
-    try:
-        with pytest.raises(KitError, match="pip install ziglang"):
-            default_encoder()
-    finally:
-        default_encoder.cache_clear()
+    with pytest.raises(KitError, match="pip install ziglang"):
+        default_encoder()
 
 
-def test_a_wish_for_an_encoder_is_heard(monkeypatch):
+def test_a_wish_for_an_encoder_is_heard(no_wish, monkeypatch):
+    monkeypatch.setenv("YMAWKY_ENCODER", "clang")
+    assert "clang" == default_encoder().name
     default_encoder.cache_clear()
-    try:
-        monkeypatch.setenv("YMAWKY_ENCODER", "clang")
-        assert "clang" == default_encoder().name
-        default_encoder.cache_clear()
-        monkeypatch.setenv("YMAWKY_ENCODER", "tcc")
-        with pytest.raises(KitError, match="YMAWKY_ENCODER is 'tcc'"):
-            default_encoder()
-    finally:
-        default_encoder.cache_clear()
+    monkeypatch.setenv("YMAWKY_ENCODER", "tcc")
+    with pytest.raises(KitError, match="YMAWKY_ENCODER is 'tcc'"):
+        default_encoder()
 
 
 def test_importing_the_assembler_loads_no_encoder():
