@@ -19,7 +19,7 @@ define SETUP
 	     "or name one: make PYTHON=/path/to/python3 ..." >&2; exit 1
 endef
 
-.PHONY: help serve test book lab bench soak lock clean
+.PHONY: help serve test book lab bench lock clean
 
 help:
 	@echo "make serve   build the server and serve docroot/ (PORT=9000 DIR=some/dir)"
