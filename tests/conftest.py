@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Generator
@@ -44,6 +45,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("requires"):
         for name in mark.args:
             requires.program(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Blocked signals would pass to every process that a later test starts."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    if blocked:
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        names = ", ".join(sorted(signal.Signals(number).name for number in blocked))
+        pytest.fail(f"{item.name} leaves signals blocked: {names}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from support.programs import boot
 
 from ymawky_kit.darwin import abi, host_signal
 from ymawky_kit.darwin.host_signal import SignalSet
@@ -41,6 +42,17 @@ def test_blocking_everything_can_be_undone() -> None:
     finally:
         host_signal.set_mask(saved)
     assert before == signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_machine_that_ends_gives_the_hosts_mask_back() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    try:
+        with boot() as machine:
+            machine.kernel.signals.set_mask(1 << (abi.SIGINT - 1))
+            assert {signal.SIGINT} == signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        assert before | {signal.SIGUSR2} == signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @pytest.fixture(params=["ppoll", "pselect"])

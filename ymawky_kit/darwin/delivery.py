@@ -90,8 +90,9 @@ class Signals:
         self._watchers: dict[int, list[tuple[object, Callable[[], None]]]] = {}
         self._saved = host_signal.SignalSet()
         self._sleep_mask = host_signal.SignalSet()
-        #: Host actions as they were before the guest changed them.
+        #: Host actions and the host's mask as they were before the guest changed them.
         self._before: dict[int, int] = {}
+        self._mask_before: host_signal.SignalSet | None = None
 
     # --- dispositions -----------------------------------------------------------------------
 
@@ -137,8 +138,14 @@ class Signals:
         self._arm()
         if 0 < number < abi.NSIG:
             self._apply(number)
-            self._saved.bits = self._host_mask()
-            host_signal.set_mask(self._saved)
+            self._pass_on_mask()
+
+    def _pass_on_mask(self) -> None:
+        """Make the guest's mask the host's."""
+        if self._mask_before is None:
+            self._mask_before = host_signal.current_set()
+        self._saved.bits = self._host_mask()
+        host_signal.set_mask(self._saved)
 
     def _host_mask(self) -> int:
         """The guest's mask for the host, which must still see signals that are watched."""
@@ -180,18 +187,24 @@ class Signals:
         self.actions[number] = Action(abi.SIG_IGN)
 
     def release(self) -> None:
-        """Give the host back its dispositions (a machine inside another program ends)."""
+        """Give the host back its dispositions and its mask (a machine in another program ends).
+
+        The mask goes to every process started later, so one left behind would make
+        them deaf to signals.
+        """
         for host, handler in self._before.items():
             host_signal.set_action(host, handler)
         self._before.clear()
+        if self._mask_before is not None:
+            host_signal.set_mask(self._mask_before)
+            self._mask_before = None
 
     def set_mask(self, mask: int) -> None:
         """Change the mask; signals that it frees are delivered at the next chance."""
         mask &= 0xFFFFFFFF & ~_UNBLOCKABLE
         if mask != self.mask:
             self.mask = mask
-            self._saved.bits = self._host_mask()
-            host_signal.set_mask(self._saved)
+            self._pass_on_mask()
         if self._pending & ~mask:
             self._words[ATTENTION] = 1
 

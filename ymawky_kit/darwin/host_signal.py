@@ -103,11 +103,16 @@ def mask_from_host(bits: int) -> int:
     return sum(1 << (ours - 1) for ours, host in TO_HOST.items() if bits >> (host - 1) & 1)
 
 
-def current_mask() -> int:
-    """This thread's mask, in Darwin's numbers."""
+def current_set() -> SignalSet:
+    """This thread's mask."""
     previous = SignalSet()
     _pthread_sigmask(_how_block, None, previous.pointer)
-    return mask_from_host(previous.bits)
+    return previous
+
+
+def current_mask() -> int:
+    """This thread's mask, in Darwin's numbers."""
+    return mask_from_host(current_set().bits)
 
 
 def pending() -> int:
