@@ -357,6 +357,21 @@ def test_dup2_onto_itself_changes_nothing(guest: Guest, data: Path) -> None:
     assert abi.FD_CLOEXEC == guest.ok("fcntl", fd, abi.F_GETFD, 0)
 
 
+def test_dup2_onto_a_captured_stream_gives_the_guests_number(guest: Guest, data: Path) -> None:
+    fd, captured = guest.open(data), guest.open("/dev/null")
+    streams = {0: captured}
+    guest.task.files.redirected = streams
+    guest.task.files.on_close.append(lambda gone: streams.update({0: -1}))    # as the lab does
+    assert 0 == guest.ok("dup2", fd, 0)
+    assert 10 == guest.ok("read", 0, BASE, 100)
+    assert 0 == guest.ok("dup2", 0, 0)
+    assert 0 == guest.ok("close", 0)
+    assert "EBADF" == guest.error("read", 0, BASE, 100)
+    assert 0 == guest.ok("dup2", fd, 0)
+    assert 0 == guest.ok("lseek", 0, 0, abi.SEEK_SET)
+    assert 10 == guest.ok("read", 0, BASE, 100)
+
+
 def test_dup2_refuses_numbers_that_do_not_exist(guest: Guest, data: Path) -> None:
     fd = guest.open(data)
     assert "EBADF" == guest.error("dup2", 200, fd)

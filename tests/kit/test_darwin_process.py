@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from struct import unpack_from
@@ -474,6 +475,54 @@ block: .long 0x40
     assert 0x40 == unpack_from("<I", done.output)[0]
     assert abi.SIG_IGN == unpack_from("<Q", done.output, 8)[0]
     assert abi.SIG_DFL == unpack_from("<Q", done.output, 24)[0]
+
+
+@pytest.mark.parametrize(
+    "action", ["1, 0\n    .long 0, 0", f"path, path\n    .long 0, {abi.SA_NOCLDWAIT}"]
+)
+def test_children_leave_zombies_again_after_exec(tmp_path: Path, action: str) -> None:
+    # The flag lives on the process, which exec makes anew; SIG_IGN itself stays.
+    other = write(tmp_path, _FORK + """
+    mov     x19, x0
+""" + _WAIT + """
+    expect  cc, 2
+    cmp     x0, x19
+    expect  eq, 3
+    addr    x1, status
+    ldrb    w0, [x1, #1]
+    exit    x0
+Lchild:
+    exit    #44
+""" + _STATUS, "other")
+    ignoring = _SIGCHLD_ACTION + _EXEC.format(path=other) + f".p2align 3\naction: .quad {action}\n"
+    assert 44 == run(tmp_path, ignoring).code
+
+
+def test_a_program_of_the_host_can_wait_although_sigchld_was_ignored(tmp_path: Path) -> None:
+    script = executable(tmp_path / "s", f"""#!{sys.executable}
+import os
+pid = os.fork()
+if not pid:
+    os._exit(44)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+""")
+    ignoring = _SIGCHLD_ACTION + _EXEC.format(path=script) + """
+.p2align 3
+action: .quad 1, 0
+    .long 0, 0
+"""
+    assert 44 == run(tmp_path, ignoring).code
+
+
+def test_a_program_of_the_host_has_the_streams_its_starter_captured(tmp_path: Path) -> None:
+    script = executable(tmp_path / "s", "#!/bin/sh\necho out\necho err >&2\n")
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as first, err.open("wb") as second, boot(
+        _FORK + _WAIT + "    exit #0\nLchild:\n" + _EXEC.format(path=script) + _STATUS,
+        streams={1: first.fileno(), 2: second.fileno()},
+    ) as machine:
+        assert 0 == machine.run().code
+    assert (b"out\n", b"err\n") == (out.read_bytes(), err.read_bytes())
 
 
 def test_a_program_of_the_host_gets_ordinary_signals_and_descriptors(tmp_path: Path) -> None:

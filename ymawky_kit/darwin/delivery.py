@@ -465,17 +465,25 @@ class Signals:
         self._info.clear()
         self._words[ATTENTION] = 0
         self._seen[:] = bytes(len(self._seen))
-        if self.auto_reap:
-            self.auto_reap = False
-            self._apply(abi.SIGCHLD)
-            if self.actions[abi.SIGCHLD].handler == abi.SIG_IGN:
-                # Reported as ignored, yet its children become zombies (forkproc).
-                host_signal.set_action(host_signal.TO_HOST[abi.SIGCHLD], host_signal.DEFAULT)
+        self.stop_reaping()
         self.no_child_stop = False
+
+    def stop_reaping(self) -> None:
+        """fork and exec make a new process record: children leave zombies again (forkproc).
+
+        SIGCHLD is reported as ignored all the same if it was, while the host must not
+        ignore it: there that means reaping.
+        """
+        if not self.auto_reap:
+            return
+        self.auto_reap = False
+        self._apply(abi.SIGCHLD)
+        if self.actions[abi.SIGCHLD].handler == abi.SIG_IGN:
+            host_signal.set_action(host_signal.TO_HOST[abi.SIGCHLD], host_signal.DEFAULT)
 
     def executed(self) -> None:
         """exec: caught signals back to default, ignored ones stay; flags and altstack gone."""
-        self.auto_reap = False
+        self.stop_reaping()
         self.no_child_stop = False
         for number in range(1, abi.NSIG):
             action = self.actions[number]

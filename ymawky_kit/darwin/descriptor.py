@@ -25,9 +25,11 @@ from ymawky_kit.darwin.table import (
     ENUM,
     FD,
     FULL,
+    INT,
     OFFSET,
     PAIR,
     SSIZE,
+    Kind,
     table,
 )
 from ymawky_kit.darwin.task import Description, Task
@@ -66,18 +68,31 @@ def dup(task: Task, fd: int) -> int:
     return duplicate(task, fd, 0)
 
 
-@table.syscall(90, "dup2", FD, FD, support=FULL)
-def dup2(task: Task, fd: int, new: int) -> int:
+#: The guest's own number: a captured stream has another one on the host.
+_NUMBER: Final = Kind("fd", INT.code, INT.show)
+
+
+@table.syscall(90, "dup2", FD, _NUMBER, support=FULL)
+def dup2(task: Task, fd: int, number: int) -> int:
     """Make a number name the same open file; both the same: nothing changes. EBADF."""
     must_be_open(fd)
-    if new >= limits.descriptors(task):
+    if not 0 <= number < limits.descriptors(task):
         raise Errno(EBADF)
-    if fd != new:
+    captured = task.files.redirected
+    new = captured[number] if number in captured else task.files.number(number)
+    if fd == new:
+        return number
+    if new >= 0:
         task.files.closed(new)
-        with translated():
+    with translated():
+        if new >= 0:
             os.dup2(fd, new)
-        task.files.duplicated(fd, new)
-    return new
+        else:
+            new = os.dup(fd)            # a captured stream that the guest has closed
+    if number in captured:
+        captured[number] = new
+    task.files.duplicated(fd, new)
+    return number
 
 
 @table.syscall(42, "pipe", support=FULL, returns=PAIR)

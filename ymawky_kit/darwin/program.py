@@ -287,6 +287,12 @@ def _host_exec(task: Task, path: bytes, argv: list[bytes], env: list[bytes]) -> 
             variables[name] = value
     for action in task.on_exec:
         action()
+    # The program will know captured streams by their numbers only.
+    for number, captured in task.files.redirected.items():
+        if captured >= 0:
+            os.dup2(captured, number)
+    reaped = signals.auto_reap
+    signals.stop_reaping()
     # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal stays ignored over exec.
     for number in (abi.SIGPIPE, abi.SIGXFSZ):
         ignored = signals.actions[number].handler == abi.SIG_IGN
@@ -298,4 +304,6 @@ def _host_exec(task: Task, path: bytes, argv: list[bytes], env: list[bytes]) -> 
         os.execve(path, argv or [path], variables)
     except OSError as error:
         host_signal.set_action(host_signal.TO_HOST[abi.SIGPIPE], host_signal.IGNORE)
+        if reaped:
+            signals.set_action(abi.SIGCHLD, signals.actions[abi.SIGCHLD])
         raise Errno(from_host(error.errno)) from None
