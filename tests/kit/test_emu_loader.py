@@ -6,6 +6,7 @@ from pathlib import Path
 from struct import unpack_from
 
 import pytest
+from support.editing import DATA, FILE_SIZE, OFFSET, Editor
 from support.programs import program, run, start
 
 from ymawky_kit.darwin import boot
@@ -43,6 +44,19 @@ def test_segments_are_mapped_with_their_protection(slide: int) -> None:
     assert b"\xcf\xfa\xed\xfe" == memory.read(loaded.header, 4)
     space = loaded.symbols.address("space")
     assert bytes(40000) == memory.read(space, 40000)
+    memory.close()
+
+
+def test_what_follows_a_segment_in_its_last_page_of_the_file_is_mapped_too() -> None:
+    # mach_loader.c rounds file sizes up and clears nothing: .bss would begin with it.
+    edit = Editor(program("exit #0\n.data\n.p2align 3\nvalue: .quad 37\n"))
+    data = edit.segment(DATA)
+    edit.put64(data + FILE_SIZE, 8)
+    edit.put(edit.u64(data + OFFSET) + 100, b"garbage")
+    edit.rehash()
+    memory = Memory()
+    loaded = load(memory, bytes(edit.data))
+    assert b"garbage" == memory.read(loaded.symbols.address("value") + 100, 7)
     memory.close()
 
 

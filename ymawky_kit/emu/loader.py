@@ -72,7 +72,9 @@ def load(memory: Memory, data: bytes, *, slide: int = 0) -> Loaded:
             address & -PAGE, round_up(segment.vm_size), segment.protection,
             segment.max_protection, name=segment.name, permanent=segment.name == "__LINKEDIT",
         )
-        memory.restore(address, data[segment.offset:segment.offset + segment.file_size])
+        # Whole pages of the file: the kernel clears nothing behind the segment's part of it.
+        size = min(round_up(segment.file_size), round_up(segment.vm_size))
+        memory.restore(address, data[segment.offset:segment.offset + size])
         if segment.offset == 0 and segment.file_size:
             header = address
     _rebase(memory, macho, slide)
