@@ -112,6 +112,7 @@ def test_checks_come_in_xnus_order(guest: Guest, file: int, tmp_path: Path) -> N
     fresh = guest("socket", abi.AF_INET, abi.SOCK_STREAM, 0)
     datagram = guest("socket", abi.AF_INET, abi.SOCK_DGRAM, 0)
     write_only = guest.opened(os.open(tmp_path / "w", os.O_WRONLY | os.O_CREAT))
+    null = guest.opened(os.open("/dev/null", os.O_WRONLY))
     directory = guest.opened(os.open(tmp_path, os.O_RDONLY))
     read_end, write_end = os.pipe()
     guest.opened(read_end)
@@ -130,6 +131,7 @@ def test_checks_come_in_xnus_order(guest: Guest, file: int, tmp_path: Path) -> N
         assert "ENOTSUP" == fails(first, -1)
         assert "ENOTSUP" == fails(read_end, -1)
         assert "EBADF" == fails(write_only, -1)
+        assert "EBADF" == fails(null, -1)               # a vnode: readable comes before regular
         assert "ENOTSUP" == fails(directory, -1)
         assert "EBADF" == fails(file, -1)
         assert "ENOTSOCK" == fails(file, write_end)

@@ -35,6 +35,7 @@ from ymawky_kit.darwin.errno import (
 from ymawky_kit.darwin.host_socket import LINUX, POLLOUT
 from ymawky_kit.darwin.table import ADDRESS, FULL, INT, OFFSET, RESTART, Kind, table
 from ymawky_kit.darwin.task import Task
+from ymawky_kit.darwin.vnode import require_vnode
 from ymawky_kit.emu.memory import BadAddress
 
 _HDTR: Final = struct.Struct("<Qi4xQi4x")
@@ -84,10 +85,13 @@ def _transfer(
         status = os.fstat(file)
     except OSError:
         raise Errno(EBADF) from None
-    if not stat.S_ISREG(status.st_mode):
-        raise Errno(ENOTSUP)
+    regular = stat.S_ISREG(status.st_mode)
+    if not regular:
+        require_vnode(task, file)
     if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
         raise Errno(EBADF)
+    if not regular:
+        raise Errno(ENOTSUP)
     fd = task.files.number(s)
     found = endpoint.describe(task, fd)
     state: Socket = found.data
