@@ -530,6 +530,15 @@ def test_sigreturn_checks_its_context() -> None:
         assert "EINVAL" == system_call(machine, 184, bad, 1, 0)     # uc_mcsize is not 816
 
 
+def test_two_styles_of_sigreturn_only_set_the_stack_flag() -> None:
+    with boot() as machine:
+        old = machine.alloc(24)
+        for style, flags in ((0x40000000, abi.SS_ONSTACK), (0x80000000, 0)):
+            assert 0 == system_call(machine, 184, 7, style, 0)
+            assert 0 == system_call(machine, 53, 0, old)
+            assert abi.SS_DISABLE | flags == machine.memory.u32(old + 16)
+
+
 def test_a_handler_with_no_stack_kills(tmp_path: Path) -> None:
     text = handled(30, before="    mov sp, x0\n    mov x9, #64\n    mov sp, x9\n",
                    after="exit #0\n")

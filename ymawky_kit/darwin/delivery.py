@@ -29,10 +29,6 @@ from ymawky_kit.emu.native import ATTENTION, SEEN
 if TYPE_CHECKING:
     from ymawky_kit.emu.cpu import Cpu
 
-#: x1 of the trampoline: a plain handler, or one with SA_SIGINFO.
-STYLE_PLAIN: Final = 1
-STYLE_SIGINFO: Final = 30
-
 # Seconds between two looks, where nothing wakes the sleeper.
 _LOOK_FOR_CHILDREN: Final = 0.02
 _LOOK_FOR_SIGNALS: Final = 0.05
@@ -419,7 +415,7 @@ class Signals:
         self.set_mask(returning | block)
 
         general[0] = action.handler
-        general[1] = STYLE_SIGINFO if action.flags & abi.SA_SIGINFO else STYLE_PLAIN
+        general[1] = abi.UC_FLAVOR if action.flags & abi.SA_SIGINFO else abi.UC_TRAD
         general[2] = number
         general[3] = place.frame
         general[4] = place.context
@@ -430,14 +426,8 @@ class Signals:
         general[processor.NZCV] = 0
         cpu.store()
 
-    def sigreturn(self, context: int, style: int, token: int) -> None:
+    def sigreturn(self, context: int, token: int) -> None:
         """sigreturn(2): load the processor from the frame; raises Errno(EINVAL, EFAULT)."""
-        if style == 0x40000000:
-            self.on_stack = True
-            return
-        if style == 0x80000000:
-            self.on_stack = False
-            return
         try:
             saved = frame.unpack(self._memory, context)
         except BadAddress:

@@ -13,6 +13,7 @@ from ymawky_kit.darwin import abi
 from ymawky_kit.darwin.delivery import Action
 from ymawky_kit.darwin.errno import EINVAL, ENOMEM, EPERM, Errno
 from ymawky_kit.darwin.table import ADDRESS, ENUM, FULL, INT, KEPT, SIGNAL, UINT, ULONG, table
+from ymawky_kit.emu.cpu import CALL_NZCV, CARRY
 
 if TYPE_CHECKING:
     from ymawky_kit.darwin.task import Task
@@ -108,8 +109,16 @@ def sigaltstack(task: Task, new: int, old: int) -> None:
 
 @table.syscall(184, "sigreturn", ADDRESS, INT, ULONG, support=FULL, returns=KEPT)
 def sigreturn(task: Task, context: int, style: int, token: int) -> None:
-    """Leave a handler: every register, the mask and the stack flag from the frame."""
-    task.signals.sigreturn(context, style & 0xFFFFFFFF, token)
+    """Leave a handler: every register, the mask and the stack flag from the frame.
+
+    Two styles only say whether the alternate stack is in use, and return 0.
+    """
+    style &= 0xFFFFFFFF
+    if style in (abi.UC_SET_ALT_STACK, abi.UC_RESET_ALT_STACK):
+        task.signals.on_stack = style == abi.UC_SET_ALT_STACK
+        task.cpu.leave(0, 0, task.cpu.call[CALL_NZCV] & ~CARRY)
+    else:
+        task.signals.sigreturn(context, token)
 
 
 # --- interval timers --------------------------------------------------------------------------
