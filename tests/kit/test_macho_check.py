@@ -451,3 +451,8 @@ def test_the_checker_shares_no_line_with_those_it_judges() -> None:
                 assert not node.module.startswith("ymawky_kit") or node.module.startswith(allowed)
             if isinstance(node, ast.Import):
                 assert not any(name.name.startswith("ymawky_kit") for name in node.names)
+
+
+@pytest.mark.parametrize("data", [b"", b"MZ", b"\x7fELF" + bytes(100), b"plain text" * 10])
+def test_of_what_is_no_mach_o_file_there_is_one_thing_to_say(data: bytes) -> None:
+    assert ["magic"] == [problem.rule for problem in macho.check(data)]

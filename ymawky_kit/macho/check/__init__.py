@@ -4,9 +4,9 @@ Written from the sources of XNU and dyld and not from our writer: it imports
 none of it and has its own offsets, so that a mistake there is seen here.  Each
 rule names who refuses, and the file and function where that is decided.
 
-Rules come in three stages, because the later ones rely on the earlier: the
-header, the shape of each command, and what the commands say together.  A stage
-that finds something is the last.
+Rules come in four stages, because the later ones rely on the earlier: whether
+it is a Mach-O file at all, the header, the shape of each command, and what the
+commands say together.  A stage that finds something is the last.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = ["STAGES", "Problem", "Rule", "check", "refusals"]
 
 #: All rules, stage by stage.
 STAGES: tuple[tuple[Rule, ...], ...] = (
+    header.FIRST.all,
     header.RULES.all,
     commands.RULES.all,
     (*kernel.RULES.all, *signature.RULES.all, *dyld.RULES.all, *tools.RULES.all),

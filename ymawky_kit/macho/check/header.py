@@ -8,13 +8,15 @@ from typing import Final
 from ymawky_kit.macho.check.file import HEADER_SIZE, PAGE, File, up
 from ymawky_kit.macho.check.rule import Rules
 
+#: What breaks this one is no Mach-O file, and there is nothing more to say of it.
+FIRST: Final = Rules()
 RULES: Final = Rules()
 
 _EXEC: Final = "XNU bsd/kern/kern_exec.c exec_mach_imgact"
 _PARSE: Final = "XNU bsd/kern/mach_loader.c parse_machfile"
 
 
-@RULES.add("magic", "kernel", _EXEC)
+@FIRST.add("magic", "kernel", _EXEC)
 def magic(file: File) -> Iterator[str]:
     """The file begins with the header of a 64-bit little-endian Mach-O."""
     if file.size < HEADER_SIZE:
