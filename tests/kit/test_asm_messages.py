@@ -134,6 +134,19 @@ ONE_LINE = [
         "mov x0, x33", "x33", "there is no register 'x33'",
         REGISTER_HINT,
     ),
+    (
+        "mov x32, #1", "x32", "operand 1 of 'mov' must be a register, not the symbol 'x32'",
+        REGISTER_HINT,
+    ),
+    (
+        "mov R0, #1", "R0", "operand 1 of 'mov' must be a register, not the symbol 'R0'",
+        REGISTER_HINT,
+    ),
+    ("mov x0, eax", "eax", "there is no register 'eax'", REGISTER_HINT),
+    (
+        "b.zero start", "b.zero", "unknown mnemonic 'b.zero'",
+        "the conditions are eq ne cs hs cc lo mi pl vs vc hi ls ge lt gt le al nv",
+    ),
     ("mov x0 x1", "x1", "unexpected 'x1' here", "operands are separated by commas"),
     ("mov x0, #5 # five", "##2", "unexpected '#' here", "comments begin with // or ;"),
     ("mov x0,", ",", "an operand is missing behind this comma", None),
@@ -519,3 +532,11 @@ def test_a_symbol_called_as_one_of_ours_keeps_its_place():
     places = {s.name: s.value for s in module.symbols}
     assert 2 == places["ltmp1"]
     assert 1 == places[relocation.symbol] + relocation.addend
+
+
+def test_names_defined_by_each_other_are_one_complaint():
+    assert shown(
+        "a.s:2:6: error: 'B' is defined by itself",
+        ".equ B, A+1",
+        "     ^",
+    ) == message(".equ A, B+1\n.equ B, A+1\n.quad A\n")

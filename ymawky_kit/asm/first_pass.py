@@ -64,7 +64,6 @@ _YOUNGER: Final = re.compile(
     r"|ldapu?r[bh]?|aes\w+|sha\d\w+|pac\w+|aut\w+|ret[ab]+|bl?r[ab]+|eret[ab]+|xpac\w"
     r"|[su]dot|sb|udf|fjcvtzs|cf(inv|p)|rmif|setf\d+"
 )
-_LIKE_A_REGISTER: Final = re.compile(r"[xwbhsdqv]\d+")
 _ASSIGNMENT: Final = re.compile(r"\s*=(?!=)")
 
 
@@ -267,6 +266,7 @@ class Assembly:
         entry = self.symbols.entry(name)
         value = evaluate_here(tree, self.here(), statement.line)
         if isinstance(value, Value) and self._leads_to(value, entry):
+            entry.meaning = Value(0)    # one complaint is enough
             raise Mistake(f"'{name}' is defined by itself", start, end)
         if entry.section is not None or entry.is_fixed or (once and entry.meaning is not None):
             raise self._doubled(entry, start, end)
@@ -404,6 +404,8 @@ class Assembly:
             hint = "it is younger than ARMv8.0, which is all this assembler knows"
         elif found is None and self.symbols.entries.get(name) is not None:
             hint = f"'{name}' is a symbol; a label has a colon behind it"
+        elif name.lower().startswith("b.") and found is None:
+            hint = f"the conditions are {' '.join(operand.CONDITIONS)}"
         elif statement.line.text[statement.rest:].strip() == "" and found is None:
             hint = "a label needs a colon behind it"
         return Mistake(f"unknown mnemonic '{name}'", statement.start, statement.name_end, hint)
@@ -483,12 +485,8 @@ class Assembly:
                 f"'{name}' is a register, and an expression is computed before the program runs",
                 start, end,
             )
-        if _LIKE_A_REGISTER.fullmatch(name):
-            return Mistake(
-                f"there is no register '{name}'", start, end,
-                "there are x0 to x30, xzr and sp, their lower halves w0 to w30, and "
-                "b, h, s, d, q and v with 0 to 31",
-            )
+        if operand.is_like_a_register(name):
+            return Mistake(f"there is no register '{name}'", start, end, operand.REGISTERS_HINT)
         kind = "label" if name.startswith("L") else "symbol"
         return Mistake(
             f"{kind} '{shown}' is not defined", start, end,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from ymawky_kit.asm.expression import Value
+from ymawky_kit.asm.expression import Name, Value
 from ymawky_kit.asm.forms import Form, forms_of, rows
 from ymawky_kit.asm.kinds import (
     AddKind,
@@ -26,7 +26,16 @@ from ymawky_kit.asm.kinds import (
     plain_text,
 )
 from ymawky_kit.asm.lexer import Mistake
-from ymawky_kit.asm.operand import Immediate, Instruction, Memory, Operand, Register, Word
+from ymawky_kit.asm.operand import (
+    REGISTERS_HINT,
+    Immediate,
+    Instruction,
+    Memory,
+    Operand,
+    Register,
+    Word,
+    is_like_a_register,
+)
 from ymawky_kit.obj import RelocationKind
 
 
@@ -218,7 +227,17 @@ def _wrong_operands(
         return Mistake(message, start, end, "; ".join(a for a in advice if a) or None)
     found = best[0].found
     message = f"{name} must be {_either(wanted)}" + (f", not {found}" if found else "")
+    if hint is None and _names_a_strange_register(instruction, place):
+        hint = REGISTERS_HINT
     return Mistake(message, start, end, hint)
+
+
+def _names_a_strange_register(instruction: Instruction, place: int) -> bool:
+    operand = instruction.operands[place]
+    if not isinstance(operand, Immediate):
+        return False
+    tree = instruction.expressions[operand.slot]
+    return isinstance(tree, Name) and is_like_a_register(tree.name)
 
 
 def _either(wanted: Sequence[str]) -> str:

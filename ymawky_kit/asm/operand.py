@@ -8,6 +8,7 @@ again for an encoder, so no other text reaches one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -161,6 +162,24 @@ _OPERANDS_MAX: Final = 8
 def is_register(name: str) -> bool:
     """Whether a name belongs to a register, so that no symbol can have it."""
     return name.lower() in _REGISTERS
+
+
+#: For whoever names a register that is not there.
+REGISTERS_HINT: Final = (
+    "there are x0 to x30, xzr and sp, their lower halves w0 to w30, and "
+    "b, h, s, d, q and v with 0 to 31"
+)
+
+_LIKE_A_REGISTER: Final = re.compile(
+    r"[xwbhsdqv]\d+"
+    r"|r\d+|[er][abcd]x|[er][sd]i|[er][sb]p",    # of ARM with 32 bits and of x86
+    re.IGNORECASE,
+)
+
+
+def is_like_a_register(name: str) -> bool:
+    """Whether a name looks like a register, of this processor or another, but is none."""
+    return _LIKE_A_REGISTER.fullmatch(name) is not None and not is_register(name)
 
 
 def read(text: str, mnemonic_length: int, mnemonic: str) -> Instruction:
