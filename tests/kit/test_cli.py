@@ -254,6 +254,18 @@ def test_build_where_it_cannot_write_is_one_line_and_status_73(ymawky, output):
     assert output in one_line(err)
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_build_leaves_a_device_or_a_pipe_as_it_is(ymawky, linked):
+    os.mkfifo("pipe")
+    Path("link").symlink_to("pipe")
+    output = "link" if linked else "pipe"
+    status, _, err = ymawky("build", "-c", "answer", "-o", output)
+    assert 73 == status
+    assert f"ymawky: {output} is a device or a pipe, and no file to replace" == one_line(err)
+    assert Path("pipe").is_fifo()
+    assert Path("link").is_symlink()
+
+
 # --- inspect --------------------------------------------------------------------------
 
 def test_inspect_finds_nothing_wrong_with_what_build_wrote(ymawky):

@@ -12,11 +12,14 @@ def install(data: bytes, path: Path) -> None:
 
     Never over the old file: macOS remembers the signature of a file it has run,
     by the file and not by its name, and kills a program whose bytes changed
-    under it.  Raises :class:`KitError` when the folder cannot be written.
+    under it.  Raises :class:`KitError` when the folder cannot be written, and when
+    `path` is there and no regular file.
     """
     path = Path(path)
     if path.is_dir():
         raise KitError.of(f"{path} is a folder", hint="say the name of the file to write")
+    if path.exists() and not path.is_file():    # renamed over /dev/null, it is gone
+        raise KitError.of(f"{path} is a device or a pipe, and no file to replace")
     import tempfile  # slow to load; an emulated process reads programs, it installs none
 
     temporary: Path | None = None
