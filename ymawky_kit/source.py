@@ -42,10 +42,13 @@ class Source:
 
     @classmethod
     def read(cls, path: Path, name: str | None = None) -> Source:
-        """Read a file; raises :class:`KitError` when it is missing or not UTF-8."""
+        """Read a file; raises :class:`KitError` when it is missing or not UTF-8.
+
+        A byte order mark in front, which some editors of Windows write, is no text.
+        """
         shown = name if name is not None else str(path)
         try:
-            return cls(shown, path.read_text(encoding="utf-8"))
+            return cls(shown, path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise KitError.of(f"{shown}: {error.strerror}") from None
         except UnicodeDecodeError as error:

@@ -169,6 +169,13 @@ def test_asm_reads_standard_input(ymawky, monkeypatch):
     assert "c0 03 5f d6" in out
 
 
+def test_asm_reads_a_file_that_begins_with_a_byte_order_mark(ymawky):
+    Path("notepad.s").write_bytes(b"\xef\xbb\xbfret\r\n")
+    status, out, err = ymawky("asm", "notepad.s")
+    assert (0, "") == (status, err)
+    assert "c0 03 5f d6" in out
+
+
 def test_asm_finds_files_beside_the_source_and_in_the_folders_named(ymawky, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
