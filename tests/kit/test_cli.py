@@ -429,6 +429,18 @@ def test_a_reader_who_stops_reading_gets_no_complaint():
     assert done.returncode in (0, 141)
 
 
+@pytest.mark.parametrize(("line", "status"), [
+    ("build -c answer >&-", 0), ("inspect nowhere 2>&-", 66), ("asm - <&-", 0),
+    ("asm nowhere <&- >&- 2>&-", 66), ("--help >&-", 0),
+])
+def test_a_closed_stream_is_no_error_of_ours(line, status):
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m ymawky_kit {line}"],
+        check=False, capture_output=True, text=True, timeout=60,
+    )
+    assert (status, "") == (done.returncode, done.stderr)
+
+
 # --- colours --------------------------------------------------------------------------
 
 def on_a_terminal(*arguments: str, **environment: str) -> str:

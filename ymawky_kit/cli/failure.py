@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -45,15 +46,28 @@ class Ended(Exception):
 
 def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     """Run a command; everything that can go wrong becomes its exit status."""
+    _open_streams()
+    words = list(arguments) if arguments is not None else sys.argv[1:]
     try:
         # Not command.main(): it has its own ways with an interrupt and a broken pipe.
-        words = list(arguments) if arguments is not None else sys.argv[1:]
         with command.make_context("ymawky", words, color=_colour()) as context:
             command.invoke(context)
         sys.stdout.flush()
     except BaseException as error:
         return _status(error)
     return 0
+
+
+def _open_streams() -> None:
+    """Put /dev/null where the caller closed a stream, as in `ymawky build >&-`.
+
+    Python has None for such a stream, and the next file to be opened would get
+    its descriptor; opened in this order, each one here gets its own.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Nobody closes it: it is there as long as the process is.
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _colour() -> bool | None:
