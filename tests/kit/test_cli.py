@@ -90,12 +90,20 @@ def test_version(ymawky):
     ("bild",), ("build", "--chaptre", "1"), ("build", "-o"), ("serve", "--port", "http"),
     ("serve", "--port", "65536"), ("serve", "a", "b"), ("asm",), ("inspect",), ("run",), ("trace",),
     ("weave", "--chekc"), ("weave", "no-such.ipynb"), ("serve", "--port", "-1"),
+    ("asm", "-I"), ("run", "--emulatd", "x"), ("trace", "--outptu", "y", "x"),
 ], ids=" ".join)
 def test_a_wrong_command_line_is_one_line_and_status_64(ymawky, arguments):
     status, out, err = ymawky(*arguments)
     assert (64, "") == (status, out)
     assert one_line(err).startswith("ymawky: ")
     assert " --help)" in err
+    assert ". (see" not in err
+
+
+@pytest.mark.parametrize("arguments", [("asm", "-I"), ("run", "--emulatd", "x"), ("trace", "-o")])
+def test_a_wrong_command_line_points_to_the_help_of_its_command(ymawky, arguments):
+    _, _, err = ymawky(*arguments)
+    assert err.endswith(f"(see: ymawky {arguments[0]} --help)\n")
 
 
 def test_a_misspelt_option_is_answered_with_the_right_one(ymawky):

@@ -54,7 +54,7 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
             command.invoke(context)
         sys.stdout.flush()
     except BaseException as error:
-        return _status(error)
+        return _status(error, words)
     return 0
 
 
@@ -75,7 +75,7 @@ def _colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def _status(error: BaseException) -> int:
+def _status(error: BaseException, words: Sequence[str]) -> int:
     if os.environ.get("YMAWKY_DEBUG"):
         traceback.print_exception(error)
     match error:
@@ -87,7 +87,8 @@ def _status(error: BaseException) -> int:
         case click.exceptions.Exit():
             return error.exit_code
         case click.UsageError():
-            return _say(_one_line(error.format_message()), USAGE, _see(error))
+            message = _one_line(error.format_message()).removesuffix(".")
+            return _say(message, USAGE, _see(error, words))
         case CommandError():
             return _say(str(error), error.status, error.hint)
         case KitError():
@@ -147,8 +148,11 @@ def _missing_package(error: ModuleNotFoundError) -> int:
     )
 
 
-def _see(error: click.UsageError) -> str:
-    return f"see: {error.ctx.command_path if error.ctx is not None else 'ymawky'} --help"
+def _see(error: click.UsageError, words: Sequence[str]) -> str:
+    """Where the help is; of an option without its value click does not say whose it is."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    path = error.ctx.command_path if error.ctx is not None else f"ymawky {command}".rstrip()
+    return f"see: {path} --help"
 
 
 def _one_line(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,21 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _HINT = "ymawky build writes one"
 
 
+def _program(context: click.Context, _: click.Parameter, file: Path) -> Path:
+    """FILE, unless it is a misspelt option: click passes on all that it does not know."""
+    if str(file).startswith("-") and not file.exists():
+        known = [name for parameter in context.command.params
+                 if isinstance(parameter, click.Option) for name in parameter.opts]
+        near = get_close_matches(str(file), known)
+        raise click.NoSuchOption(str(file), possibilities=near, ctx=context)
+    return must_exist(file, _HINT)
+
+
+file_argument = click.argument(
+    "file", metavar="FILE", type=click.Path(path_type=Path), callback=_program
+)
+
+
 def where_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """--native and --emulated, as one parameter `where`."""
     function = click.option(
@@ -42,7 +58,7 @@ Examples:
   ymawky run ymawky --help
 """)
 @where_option
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@file_argument
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 def run(where: str | None, file: Path, arguments: tuple[str, ...]) -> None:
     """Run the executable FILE with ARGS.
@@ -51,7 +67,7 @@ def run(where: str | None, file: Path, arguments: tuple[str, ...]) -> None:
     """
     from ymawky_kit.run.runners import runner
 
-    command = runner(where).command(must_exist(file, _HINT), arguments)
+    command = runner(where).command(file, arguments)
     sys.stdout.flush()
     os.execv(command[0], command)
 
@@ -71,7 +87,7 @@ Examples:
     "-o", "--output", metavar="TRACE", type=click.File("w", encoding="utf-8", lazy=False),
     help="Write the lines there; otherwise to stderr.",
 )
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@file_argument
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 def trace(output: Any, file: Path, arguments: tuple[str, ...]) -> None:
     """Run FILE in the emulated Darwin and show its system calls, one a line.
@@ -88,9 +104,8 @@ def trace(output: Any, file: Path, arguments: tuple[str, ...]) -> None:
         stream.write(f"{event.process}  {event.text}\n")
         stream.flush()
 
-    program = must_exist(file, _HINT)
     with Relay() as relay:
-        status = trace_calls(program, arguments, on_event=show, on_start=relay.to)
+        status = trace_calls(file, arguments, on_event=show, on_start=relay.to)
     stream.write(f"-- {status}\n")
     stream.flush()
     raise Ended(exit_code(status))
