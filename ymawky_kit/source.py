@@ -13,6 +13,7 @@ more :class:`Diagnostic` objects.  A diagnostic prints as::
 from __future__ import annotations
 
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -42,20 +43,30 @@ class Source:
 
     @classmethod
     def read(cls, path: Path, name: str | None = None) -> Source:
-        """Read a file; raises :class:`KitError` when it is missing or not UTF-8.
-
-        A byte order mark in front, which some editors of Windows write, is no text.
-        """
+        """Read a file; raises :class:`KitError` when it is missing or not UTF-8."""
         shown = name if name is not None else str(path)
         try:
-            return cls(shown, path.read_text(encoding="utf-8-sig"))
+            data = path.read_bytes()
         except OSError as error:
             raise KitError.of(f"{shown}: {error.strerror}") from None
+        return cls.decode(data, shown)
+
+    @classmethod
+    def decode(cls, data: bytes, name: str) -> Source:
+        """The source in some bytes; raises :class:`KitError` when they are not UTF-8.
+
+        A byte order mark in front, which some editors of Windows write, is no text,
+        and every way to end a line is as good as a newline.
+        """
+        data = data.removeprefix(BOM_UTF8)
+        try:
+            text = data.decode()
         except UnicodeDecodeError as error:
             raise KitError.of(
-                f"{shown}: not UTF-8 text (byte {error.start})",
+                f"{name}: not UTF-8 text (byte {error.start})",
                 hint="assembly sources are plain text in UTF-8",
             ) from None
+        return cls(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
     @property
     def line_count(self) -> int:

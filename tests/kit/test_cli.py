@@ -171,10 +171,25 @@ def test_asm_of_a_wrong_mnemonic_shows_a_caret_and_a_hint(ymawky):
 
 
 def test_asm_reads_standard_input(ymawky, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("ret\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"ret\r\n")))
     status, out, _ = ymawky("asm", "-")
     assert 0 == status
     assert "c0 03 5f d6" in out
+
+
+def test_asm_reads_standard_input_as_utf_8_whatever_the_locale_says(ymawky, monkeypatch):
+    text = io.TextIOWrapper(io.BytesIO("ret // caf\u00e9\n".encode()), encoding="ascii")
+    monkeypatch.setattr(sys, "stdin", text)
+    status, out, err = ymawky("asm", "-")
+    assert (0, "") == (status, err)
+    assert "c0 03 5f d6" in out
+
+
+def test_asm_of_standard_input_that_is_no_text_is_one_line(ymawky, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"mov \xff")))
+    status, out, err = ymawky("asm", "-")
+    assert (1, "") == (status, out)
+    assert one_line(err).startswith("ymawky: standard input: not UTF-8 text (byte 4)")
 
 
 def test_asm_reads_a_file_that_begins_with_a_byte_order_mark(ymawky):

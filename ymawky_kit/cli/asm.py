@@ -37,7 +37,7 @@ def asm(file: Path, include: tuple[Path, ...]) -> None:
     from ymawky_kit.source import Source
 
     if str(file) == "-":
-        source = Source("standard input", sys.stdin.read())
+        source = Source.decode(sys.stdin.buffer.read(), "standard input")
         around = Path()
     else:
         source = Source.read(must_exist(file))
