@@ -247,7 +247,14 @@ def test_sigprocmask_has_darwins_numbers_for_how() -> None:
             assert 0 == system_call(machine, 48, 2, mask, old)
             assert 0 == system_call(machine, 48, 3, 0, old)
             assert 0b010 == machine.memory.u32(old)
-            assert "EINVAL" == system_call(machine, 48, 0, mask, 0)
+            machine.memory.put_u32(mask, 0b1000)
+            assert 0 == system_call(machine, 48, 3, mask, mask)     # one word, in and out
+            assert 0b010 == machine.memory.u32(mask)
+            assert 0 == system_call(machine, 48, 3, 0, old)
+            assert 0b1000 == machine.memory.u32(old)
+            machine.memory.put_u32(old, 77)
+            assert "EINVAL" == system_call(machine, 48, 0, mask, old)
+            assert 77 == machine.memory.u32(old)
             assert "EFAULT" == system_call(machine, 48, 1, 16, 0)
             # KILL and STOP cannot be blocked.
             machine.memory.put_u32(mask, 0xFFFFFFFF)

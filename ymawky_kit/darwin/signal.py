@@ -44,19 +44,18 @@ def sigprocmask(task: Task, how: int, new: int, old: int) -> None:
     """Block (1), unblock (2) or set (3) signals; how is not looked at without a set."""
     signals = task.signals
     before = signals.mask
-    if old:
+    if new:
+        wanted = task.memory.u32(new)
+        if how == abi.SIG_BLOCK:
+            signals.set_mask(before | wanted)
+        elif how == abi.SIG_UNBLOCK:
+            signals.set_mask(before & ~wanted)
+        elif how == abi.SIG_SETMASK:
+            signals.set_mask(wanted)
+        else:
+            raise Errno(EINVAL)
+    if old:         # last: it may be the same word as the new one
         task.memory.put_u32(old, before)
-    if not new:
-        return
-    wanted = task.memory.u32(new)
-    if how == abi.SIG_BLOCK:
-        signals.set_mask(before | wanted)
-    elif how == abi.SIG_UNBLOCK:
-        signals.set_mask(before & ~wanted)
-    elif how == abi.SIG_SETMASK:
-        signals.set_mask(wanted)
-    else:
-        raise Errno(EINVAL)
 
 
 table.syscall(329, "__pthread_sigmask", ENUM("sigprocmask"), ADDRESS, ADDRESS, support=FULL)(
