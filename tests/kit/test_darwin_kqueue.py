@@ -560,6 +560,13 @@ def test_absolute_timers(guest: Guest, kq: Kq) -> None:
     assert 0.01 < time.monotonic() - start < 5
 
 
+def test_a_timer_for_once_expires_once_however_late_it_is_looked_at(guest: Guest, kq: Kq) -> None:
+    kq.change(1, TIMER, ADD | ONESHOT, 0, 1)
+    time.sleep(0.02)
+    assert [1] == [event.data for event in kq.events()]
+    assert [] == kq.events(timeout=0.01)
+
+
 def test_odd_timers(guest: Guest, kq: Kq) -> None:
     assert "EINVAL" == kq.fails(1, TIMER, ADD, abi.NOTE_SECONDS | abi.NOTE_USECONDS, 1)
     assert "ERANGE" == kq.fails(1, TIMER, ADD, abi.NOTE_SECONDS, 1 << 62)

@@ -158,12 +158,11 @@ class _Timer(Filter):
 
     def process(self, queue: Queue, note: Note, found: list[Event]) -> None:
         times = 1
-        if note.interval:
+        if note.interval and not note.flags & abi.EV_ONESHOT:
             started = note.deadline - note.interval
             times = max(1, (time.monotonic_ns() - started) // note.interval)
             note.deadline += times * note.interval
-            if not note.flags & abi.EV_ONESHOT:
-                queue.arm(note)
+            queue.arm(note)
         queue.give(note, times, found)
 
 
