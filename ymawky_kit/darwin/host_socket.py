@@ -116,10 +116,6 @@ TCP_INFO: Final = int(getattr(socket, "TCP_INFO", -1))
 #: struct tcp_info of Linux: tcpi_state is its first byte, and for a listener
 #: tcpi_unacked (offset 24) counts the connections waiting for accept.
 TCP_INFO_SIZE: Final = 28
-TCP_ESTABLISHED: Final = 1
-TCP_SYN_SENT: Final = 2
-TCP_CLOSE: Final = 7
-TCP_LISTEN: Final = 10
 #: States in which our FIN is on its way: FIN_WAIT1, FIN_WAIT2, TIME_WAIT, LAST_ACK, CLOSING.
 TCP_WRITE_SHUT: Final = frozenset({4, 5, 6, 9, 11})
 

@@ -363,9 +363,6 @@ class Cpu:
     def get_sp(self) -> int:
         return self._get(uc.REG_SP)
 
-    def get_x(self, number: int) -> int:
-        return self._get(_X_IDS[number])
-
     def set_x(self, number: int, value: int) -> None:
         self._put(_X_IDS[number], value)
 
