@@ -717,6 +717,22 @@ def test_processes_that_cannot_be_watched(guest: Guest, kq: Kq) -> None:
     kq.change(os.getpid(), PROC, DELETE)
 
 
+def test_a_copy_of_the_number_keeps_the_queue_until_it_is_closed_too(
+    guest: Guest, kq: Kq
+) -> None:
+    before = open_files()
+    copy = guest("dup", kq.fd)
+    kq.change(1, USER, ADD | CLEAR)
+    guest.close(kq.fd)
+    kq.fd = copy
+    kq.change(1, USER, 0, abi.NOTE_TRIGGER)
+    assert 1 == len(kq.wait())
+    assert copy in guest.task.files.close_on_fork       # no kqueue reaches a child
+    guest.close(copy)
+    assert "EBADF" == kq.fails(1, USER, 0)
+    assert open_files() < before
+
+
 # --- fork, kevent64 -------------------------------------------------------------------------
 
 

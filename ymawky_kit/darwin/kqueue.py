@@ -69,7 +69,15 @@ def _closed(task: Task, fd: int) -> None:
     queues = open_queues(task)
     own = queues.pop(fd, None)
     if own is not None:
-        own.close()
+        heir = next(
+            (other for other, found in task.files.items() if other != fd and found.data is own),
+            None,
+        )
+        if heir is None:
+            own.close()
+        else:               # a copy made by dup: the queue lives on under that number
+            own.fd = heir
+            queues[heir] = own
     for queue in queues.values():
         queue.forget(fd)
 
@@ -83,8 +91,8 @@ def _abandon(task: Task) -> None:
 
 
 def _close_all(task: Task) -> None:
-    """execve: a kqueue is not kept."""
-    for fd in list(open_queues(task)):
+    """execve: a kqueue is not kept, nor a copy of its number."""
+    for fd in [fd for fd, found in task.files.items() if found.kind == "kqueue"]:
         task.files.closed(fd)
         os.close(fd)
 

@@ -118,6 +118,8 @@ class Files:
         else:
             self._descriptions[new] = found
         self.close_on_fork.discard(new)
+        if found is not None and found.kind == "kqueue":
+            self.close_on_fork.add(new)
 
     def closed(self, fd: int) -> None:
         """Before the host's close, and before dup2 reuses a number."""
