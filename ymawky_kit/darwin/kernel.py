@@ -41,7 +41,6 @@ ROW_MODULES: Final = (
     "clock", "sysinfo", "socket", "sockopt", "message", "poll", "select", "kqueue", "sendfile",
 )
 
-_MASK64: Final = 0xFFFF_FFFF_FFFF_FFFF
 _SVC_SIZE: Final = 4
 _ORDINAL: Final = Struct("<I")
 
@@ -154,7 +153,7 @@ class Kernel:
         selector = call[CALL_NUMBER] & 0xFFFFFFFF
         if selector & 0x80000000:
             return selector - (1 << 32), False
-        if selector & 0xFFFF == 0 and selector == 0:
+        if selector == 0:
             return call[0] & 0xFFFF, True
         return selector & 0xFFFF, False
 
