@@ -577,8 +577,28 @@ def request_limit(asm: Asm, _: Path) -> None:
 
 
 @driver
-def request_long(asm: Asm, _: Path) -> None:
-    assert 414 == asm.call("request_long", Connection(asm).request.address).value
+def request_refuse(asm: Asm, _: Path) -> None:
+    state = constants("request.inc")
+    for which, given, said in (
+        ("STATE_FIRST", 414, 414), ("STATE_LINE", 0, 0), ("STATE_FIELD", 414, 431),
+        ("STATE_FIELD", 400, 400), ("STATE_FIELD", 0, 0),
+    ):
+        request = Connection(asm).request
+        request["REQUEST_STATE"] = state[which]
+        line = asm.alloc(b"HEAD ")
+        result = asm.call("request_refuse", request.address, line, line + 5, given)
+        assert (True, said) == (result.carry, result.value)
+        assert (which == "STATE_FIELD") == (request["REQUEST_METHOD"] == 0)
+
+
+@driver
+def request_peek(asm: Asm, _: Path) -> None:
+    head = constants("http.inc")["METHOD_HEAD"]
+    for line, method in ((b"HEAD ", head), (b"HEAD / HT", head), (b"HEAD", 0), (b"HEADS", 0),
+                         (b"head /", 0), (b"GET / ", 0), (b"", 0)):
+        request = Connection(asm).request
+        asm.call("request_peek", request.address, asm.alloc(line), len(line))
+        assert method == request["REQUEST_METHOD"], line
 
 
 @driver

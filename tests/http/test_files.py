@@ -40,8 +40,11 @@ def test_refusals_to_head_have_no_body_either(server: Server) -> None:
     for head in (
         b"HEAD /1k.bin HTTP/1.1\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n",
         b"HEAD / HTTP/1.x\r\n\r\n", b"HEAD  /  HTTP/1.1 \r\n\r\n", b"HEAD /1k.bin\r\n\r\n",
+        b"HEAD /\r\n\r\n", b"HEAD /\0 HTTP/1.1\r\n\r\n",
     ):
         assert (400, b"") == (server.request(head).status, server.request(head).body)
+    too_long = server.request(b"HEAD /" + b"x" * 20000)
+    assert (414, b"") == (too_long.status, too_long.body)
 
 
 @pytest.mark.parametrize(("name", "type_"), [

@@ -108,6 +108,16 @@ def test_a_head_that_takes_too_long_is_answered_408(patient: Server) -> None:
     assert 0.8 < time.monotonic() - start < 4
 
 
+@pytest.mark.parametrize("sent", [b"HEAD / HT", b"\r\nHEAD /", b"HEAD "])
+def test_a_head_request_that_stays_unfinished_is_refused_without_a_body(
+    patient: Server, sent: bytes
+) -> None:
+    """RFC 9110 9.3.2: whatever is wrong with it, a reply to HEAD has no content."""
+    for finish, status in ((True, 400), (False, 408)):
+        reply = patient.request(sent, "HEAD", finish=finish)
+        assert (status, b"") == (reply.status, reply.body)
+
+
 def test_trickling_does_not_move_the_deadline(patient: Server) -> None:
     start = time.monotonic()
     with patient.connect() as client:

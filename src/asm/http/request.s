@@ -27,7 +27,7 @@
 //
 //   x19 request   x20 bytes   x21 end of them   x22 line   x23 cursor
 //   x24 the last place where the line may end   x2 length of the line
-//   x3 two bytes, or the state
+//   x3 two bytes, or the state, or a status
 func request_parse
     stp     x29, x30, [sp, #-64]!
     mov     x29, sp
@@ -102,19 +102,21 @@ Lrequest_parse_partly:
     cmp     x23, x24
     b.hi    Lrequest_parse_long
 Lrequest_parse_more:
-    sub     x23, x23, x20
-    sub     x22, x22, x20
-    stp     x23, x22, [x19, #REQUEST_SCAN]
-    mov     x0, #0
-    carry_set
-    b       Lrequest_parse_return
+    sub     x0, x23, x20
+    sub     x1, x22, x20
+    stp     x0, x1, [x19, #REQUEST_SCAN]
+    mov     x3, #0
+    b       Lrequest_parse_refuse
 Lrequest_parse_long:
-    mov     x0, x19
-    bl      request_long
-    b       Lrequest_parse_return
+    mov     x3, #414
+    b       Lrequest_parse_refuse
 Lrequest_parse_bad:
-    mov     x0, #400
-    carry_set
+    mov     x3, #400
+Lrequest_parse_refuse:
+    mov     x0, x19
+    mov     x1, x22
+    mov     x2, x21
+    bl      request_refuse
     b       Lrequest_parse_return
 
 // request_limit - where must the line end at the latest?
@@ -135,21 +137,62 @@ func request_limit
     csel    x0, x4, x3, eq
     ret
 
-// request_long - what to call a line that goes on beyond its limit
+// request_refuse - what to say to a line that is bad, too long or not all there
 //
-//   In     x0 request
-//   Out    C set: x0 status 414 (request line), 431 (fields)
-//   Clob   x1-x2
+//   In     x0 request   x1 line   x2 end of what is there
+//   x3 status 400, 414 for a line beyond its limit, 0 for half a line
+//   Out    C set: x0 that status; fields beyond their limit are 431
+//   Clob   x1-x4
+//   Frame  16: x29 x30
+//
+//   x0 request, later the status   x2 end, later the length   x3 status
+//   x4 state, later the status
+func request_refuse
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+
+    ldr     w4, [x0, #REQUEST_STATE]
+    cmp     w4, #STATE_FIELD
+    mov     x4, x3
+    b.eq    Lrequest_refuse_field
+    sub     x2, x2, x1
+    bl      request_peek            // more may never come, nor be read
+Lrequest_refuse_return:
+    mov     x0, x4
+    carry_set
+    ldp     x29, x30, [sp], #16
+    ret
+
+Lrequest_refuse_field:
+    cmp     x4, #414
+    b.ne    Lrequest_refuse_return
+    mov     x4, #431
+    b       Lrequest_refuse_return
+
+// request_peek - does a line that is cut off or broken begin with HEAD?
+//
+// It is never taken as a request line, but a refusal to HEAD has no body.
+//
+//   In     x0 request   x1 line   x2 bytes of it
+//   Out    nothing; REQUEST_METHOD is set when it does
+//   Clob   x1-x3
 //   Frame  none (leaf)
 //
-//   x0 status of a request line   x1 status of fields   x2 state
-func request_long
-    ldr     w2, [x0, #REQUEST_STATE]
-    mov     x0, #414
-    mov     x1, #431
-    cmp     w2, #STATE_FIELD
-    csel    x0, x1, x0, eq
-    carry_set
+//   x1 line, later the byte behind HEAD, or the method
+//   x2 bytes, later the first four   x3 HEAD
+func request_peek
+    cmp     x2, #5
+    b.lo    Lrequest_peek_return
+    ldr     w2, [x1]
+    ldrb    w1, [x1, #4]
+    movi32  w3, 'H' | 'E' << 8 | 'A' << 16 | 'D' << 24
+    cmp     w2, w3
+    b.ne    Lrequest_peek_return
+    cmp     w1, #' '
+    b.ne    Lrequest_peek_return
+    mov     w1, #METHOD_HEAD
+    str     w1, [x0, #REQUEST_METHOD]
+Lrequest_peek_return:
     ret
 
 // request_open - take a line before the fields: a request line, or an empty one
@@ -199,7 +242,7 @@ func request_start
     mov     x20, x1
 
     subs    x2, x2, #9              // a space and the version
-    b.ls    Lrequest_start_bad
+    b.ls    Lrequest_start_short
     add     x21, x1, x2
     addr    x5, char_class
 Lrequest_start_method:              // the CR ends this at the latest
@@ -234,6 +277,9 @@ Lrequest_start_return:
     ldp     x29, x30, [sp], #48
     ret
 
+Lrequest_start_short:
+    add     x2, x2, #9
+    bl      request_peek
 Lrequest_start_bad:
     mov     x0, #400
     carry_set
