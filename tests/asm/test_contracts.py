@@ -949,6 +949,12 @@ def connection_linger(asm: Asm, _: Path) -> None:
 
 
 @driver
+def connection_drain(asm: Asm, _: Path) -> None:
+    _connected(asm, "connection_drain", b"left over")
+    asm.call("connection_drain", Connection(asm, 99).address)
+
+
+@driver
 def connection_end(asm: Asm, tmp: Path) -> None:
     for with_file in (False, True):
         one, two = socket.socketpair()

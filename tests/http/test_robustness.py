@@ -141,6 +141,17 @@ def test_a_refusal_can_be_read_behind_a_large_body(patient: Server) -> None:
     assert 405 == patient.request(head + body).status
 
 
+def test_a_client_that_never_stops_sending_is_left(patient: Server) -> None:
+    """No read ever waits for it, so the alarm alone would never end one."""
+    chunk = b"x" * 65536
+    start = time.monotonic()
+    with patient.connect() as client, pytest.raises(OSError):
+        client.sendall(GOOD)
+        while time.monotonic() - start < 8:
+            client.sendall(chunk)
+    assert [] == patient.settle()
+
+
 def test_a_slow_reader_gets_all_of_a_large_file(patient: Server, tree: Path) -> None:
     """The alarm that ends a slow head must not end a slow body."""
     with patient.connect() as client:

@@ -206,15 +206,58 @@ func connection_linger
     ldr     w0, [x19, #CONN_FD]
     bl      socket_finish
     b.cs    Lconnection_linger_return       // the connection is gone already
-Lconnection_linger_read:
     ldr     w0, [x19, #CONN_FD]
     add     x1, x19, #CONN_IN
     mov     x2, #CONN_IN_SIZE
     bl      fd_read
     b.cs    Lconnection_linger_return
-    cbnz    x0, Lconnection_linger_read
+    cbnz    x0, Lconnection_linger_more
 Lconnection_linger_return:
     ldr     x19, [sp, #16]
+    ldp     x29, x30, [sp], #32
+    ret
+
+Lconnection_linger_more:
+    mov     x0, x19
+    bl      connection_drain
+    b       Lconnection_linger_return
+
+// connection_drain - read on while the client sends, but not for ever
+//
+// The alarm ends only a read that waits. A client that sends without a pause
+// never lets one wait, so the clock is asked as well: it has as long again as a
+// head may take.
+//
+//   In     x0 connection
+//   Out    nothing
+//   Clob   x0-x17
+//   Frame  32: x29 x30, x19 x20
+//
+//   x19 connection   x20 the last second   x1 how many there are
+func connection_drain
+    stp     x29, x30, [sp, #-32]!
+    mov     x29, sp
+    stp     x19, x20, [sp, #16]
+    mov     x19, x0
+
+    bl      clock_now
+    b.cs    Lconnection_drain_return        // no way to know when to stop
+    addr    x1, config
+    ldr     w1, [x1, #CONFIG_HEAD_SECONDS]
+    add     x20, x0, x1
+Lconnection_drain_read:
+    ldr     w0, [x19, #CONN_FD]
+    add     x1, x19, #CONN_IN
+    mov     x2, #CONN_IN_SIZE
+    bl      fd_read
+    b.cs    Lconnection_drain_return
+    cbz     x0, Lconnection_drain_return
+    bl      clock_now
+    b.cs    Lconnection_drain_return
+    cmp     x0, x20
+    b.ls    Lconnection_drain_read
+Lconnection_drain_return:
+    ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
