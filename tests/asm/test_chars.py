@@ -11,7 +11,7 @@ CLASSES = {
     "CHAR_TOKEN": ALNUM | set(b"!#$%&'*+-.^_`|~"),
     "CHAR_PATH": VISIBLE - set(b'"#<>?\\'),
     "CHAR_QUERY": VISIBLE - set(b'"#<>'),
-    "CHAR_HOST": ALNUM | set(b"-._~!$&'()*+,;=%"),
+    "CHAR_HOST": ALNUM | set(b"-._~!$&'()*+,;="),
     "CHAR_VALUE": {9, 32} | VISIBLE | set(range(0x80, 0x100)),
     "CHAR_PLAIN": ALNUM | set(b"-._~!$&'()*+,;=@/"),
     "CHAR_NAME": VISIBLE - set(b'"#<>?\\%/'),

@@ -79,6 +79,9 @@ def test_connect_is_known_and_not_allowed(server: Server) -> None:
     (b"http://localhost?x", 200),
     (b"http://[::1]:80/1k.bin", 200),
     (b"http:///1k.bin", 400),
+    (b"http://:80/1k.bin", 400),            # a port of no host
+    (b"http://%4/1k.bin", 400),
+    (b"http://%6cocalhost/1k.bin", 200),
     (b"http://user@localhost/1k.bin", 400),
     (b"http://local host/1k.bin", 400),
     (b"http://localhost:http/1k.bin", 400),

@@ -159,6 +159,9 @@ Ltarget_absolute_host:
     mov     x0, x20
     subs    x1, x6, x20
     b.eq    Ltarget_absolute_bad    // http:///path names no host
+    ldrb    w3, [x20]
+    cmp     w3, #':'
+    b.eq    Ltarget_absolute_bad    // and neither does http://:80/path
     stp     x0, x1, [x19, #REQUEST_HOST]
     bl      host_check
     b.cs    Ltarget_absolute_return
@@ -225,7 +228,7 @@ Ltarget_scheme_return:
 //   Frame  none (leaf)
 //
 //   x0 cursor   x1 end   x2 byte   x3 its class, or its place in a range
-//   x4 first byte behind the bracket   x5 char_class
+//   x4 first byte behind the bracket, or digits left   x5 char_class
 func host_check
     add     x1, x0, x1
     addr    x5, char_class
@@ -241,7 +244,7 @@ Lhost_check_behind:
     cmp     x0, x1
     b.eq    Lhost_check_good
     cmp     w2, #':'
-    b.ne    Lhost_check_bad
+    b.ne    Lhost_check_escape
     add     x0, x0, #1
 Lhost_check_port:
     ldrb    w2, [x0], #1
@@ -254,6 +257,25 @@ Lhost_check_port:
 Lhost_check_good:
     carry_clear
     ret
+
+Lhost_check_escape:                 // a percent sign and two digits
+    cmp     w2, #'%'
+    b.ne    Lhost_check_bad
+    add     x0, x0, #1
+    mov     x4, #2
+Lhost_check_digit:
+    ldrb    w2, [x0], #1
+    sub     w3, w2, #'0'
+    cmp     w3, #9
+    b.ls    Lhost_check_next
+    orr     w3, w2, #0x20
+    sub     w3, w3, #'a'
+    cmp     w3, #5
+    b.hi    Lhost_check_bad
+Lhost_check_next:
+    subs    x4, x4, #1
+    b.ne    Lhost_check_digit
+    b       Lhost_check_name
 
 Lhost_check_literal:                // [2001:db8::1], hexadecimal and : and .
     add     x0, x0, #1
@@ -275,7 +297,8 @@ Lhost_check_group:
     cmp     x3, x4
     b.eq    Lhost_check_bad         // [] is empty
     ldrb    w2, [x0], #1
-    b       Lhost_check_behind
+    cmp     w2, #'%'                // what follows is a port or nothing
+    b.ne    Lhost_check_behind
 Lhost_check_bad:
     mov     x0, #400
     carry_set
