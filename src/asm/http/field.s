@@ -64,8 +64,9 @@ Lfield_take_bad:
 // field_keep - is this a field that we act on? Then act on it
 //
 // Names are compared whole: "Host-Override" is not "Host". The first four
-// letters in one go, the others one by one; in a token only letters of two
-// cases differ in nothing but the bit 0x20.
+// letters in one go, the others one by one. With bit 0x20 set, no byte of a
+// token becomes a letter or a hyphen but that letter, in either case, or the
+// hyphen itself; and our names are made of nothing else.
 //
 //   In     x0 request   x1 name   x2 end of the line
 //   x3 first byte of the value   x4 length of the name

@@ -83,7 +83,7 @@ func socket_bind
 //
 //   x1 connections that may wait   x16 the number of the call
 func socket_listen
-    mov     x1, #128                // the most that macOS allows
+    mov     x1, #128                // kern.ipc.somaxconn, as it comes
     sys     listen
     ret
 
