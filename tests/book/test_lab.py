@@ -87,6 +87,11 @@ def test_the_stack_begins_at_the_same_place_every_time() -> None:
         assert 1 == len({call(name).value for _ in range(12)})
 
 
+def test_a_function_that_opens_a_file_can_read_and_close_it() -> None:
+    called = call("cat_file", "poem.txt", files={"poem.txt": b"Roses are red\n"})
+    assert (b"Roses are red\n", b"", 0) == (called.output, called.errors, called.value)
+
+
 def test_a_recording_and_a_call_agree() -> None:
     recorded = step("fd_write_all", 1, b"hello, world", 12, plan="write 1: short 4")
     done = call("fd_write_all", 1, b"hello, world", 12, plan="write 1: short 4")

@@ -91,4 +91,13 @@ def assemble_machine(
 
 def _open_descriptors() -> list[int]:
     directory = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
-    return [int(name) for name in os.listdir(directory) if name.isdigit() and int(name) > 2]
+    found = [int(name) for name in os.listdir(directory) if name.isdigit() and int(name) > 2]
+    return [fd for fd in found if _is_open(fd)]     # not the one the list was read through
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
