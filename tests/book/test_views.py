@@ -196,6 +196,11 @@ def test_the_totals_of_a_timeline_are_those_of_the_log() -> None:
         re.match(r"\w+", c.text)[0] for c in done.calls]       # type: ignore[index]
 
 
+def test_a_timeline_ends_in_lines_of_their_own() -> None:
+    shown = Timeline([Call(1, "a", "0")], ending="ended\noutput: b'x'").html()
+    assert 2 == shown.count("yk-note")
+
+
 def test_lanes_are_processes_in_order() -> None:
     view = Timeline([Call(2, "b", "1"), Call(1, "a", "2"), Call(2, "c", "3")])
     assert [("process 1", ["a"]), ("process 2", ["b", "c"])] == [

@@ -91,6 +91,5 @@ class Timeline(View):
                 rows.append(row)
             heads = ["", "call", "result", *(["instructions before it"] if counted else [])]
             parts.append(table(heads, rows, classes="yk-calls"))
-        if self.ending:
-            parts.append(tag("p", esc(self.ending), class_="yk-note"))
+        parts.extend(tag("p", esc(line), class_="yk-note") for line in self.ending.splitlines())
         return tag("div", *parts, class_="yk")
