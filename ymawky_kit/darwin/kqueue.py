@@ -100,7 +100,7 @@ def _close_all(task: Task) -> None:
 _NOTE: Final = (
     "EVFILT_READ, WRITE, PROC (exit only), SIGNAL, TIMER and USER; other filters, a kqueue inside "
     "a kqueue and two EV_UDATA_SPECIFIC notes on one descriptor are ENOTSUP; NOTE_LOWAT counts for "
-    "reading only"
+    "reading only, and a signal that others send several times between two looks counts once"
 )
 
 
