@@ -60,6 +60,13 @@ def test_a_missing_symbol_names_the_nearest_known_one() -> None:
     assert "hint: did you mean 'helper', defined in lib/helper?" in text
 
 
+def test_a_missing_symbol_names_the_nearest_one_of_its_own_module() -> None:
+    wrong = (".globl start\n.p2align 2\nstart:\n    adrp x0, greting@PAGE\n    ret\n"
+             ".data\ngreeting:\n    .byte 1\n")
+    text = error_of(lambda: image(("start", wrong), ("b", ".data\ngretings:\n    .byte 1\n")))
+    assert "hint: did you mean 'greeting', defined in start?" in text
+
+
 def test_a_private_symbol_that_others_need_gets_the_hint_globl() -> None:
     private = ("lib/helper", ".p2align 2\nhelper:\n    ret\n")
     text = error_of(lambda: image(START, private))

@@ -6,9 +6,10 @@ is known inside its module only, and hides a global of the same name there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from ymawky_kit.obj import ObjectFile, Relocation, Symbol
@@ -142,7 +143,7 @@ def _missing(objects: Sequence[ObjectFile], names: Names,
         yield Diagnostic(
             f"no module defines '{name}', which {objects[module].name} needs",
             span,
-            _where_is(objects, names, name, elsewhere),
+            _where_is(objects, names, name, elsewhere, own=names.private[module]),
             tuple(notes),
         )
 
@@ -162,16 +163,19 @@ def _where_is(
     name: str,
     elsewhere: Elsewhere,
     otherwise: str = "add the module that defines '{0}' to the program",
+    own: Mapping[str, Definition] = MappingProxyType({}),
 ) -> str:
-    for index, own in enumerate(names.private):
-        if name in own:
+    """What to do about a missing name; `own` are those of the module that needs it."""
+    for index, private in enumerate(names.private):
+        if name in private:
             return f"{objects[index].name} keeps '{name}' to itself: write `.globl {name}` there"
     module = elsewhere(name)
     if module is not None:
         return f"{module} defines it: add that module to the program"
-    near = nearest(name, names.exported, least=0.75)
+    known = {**names.exported, **own}
+    near = nearest(name, known, least=0.75)
     if near is not None:
-        return f"did you mean '{near}', defined in {objects[names.exported[near].module].name}?"
+        return f"did you mean '{near}', defined in {objects[known[near].module].name}?"
     return otherwise.format(name)
 
 
