@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from ymawky_kit.cli.console import must_exist, say
-from ymawky_kit.cli.failure import FOUND, Ended
+from ymawky_kit.cli.failure import DATA, FOUND, CommandError, Ended
+
+#: Ours stay far below; more would only fill the memory.
+_SIZE_MAX: Final = 256 << 20
 
 
 @click.command(short_help="The map of an executable, and what macOS says to it.", epilog="""\b
@@ -24,7 +28,9 @@ def inspect(file: Path) -> None:
     """
     from ymawky_kit.macho import check, report
 
-    data = must_exist(file, "ymawky build writes one").read_bytes()
+    if must_exist(file, "ymawky build writes one").stat().st_size > _SIZE_MAX:
+        raise CommandError(f"{file} is larger than {_SIZE_MAX >> 20} MiB", DATA)
+    data = file.read_bytes()
     say(report(data, file.name))
     if check(data):
         raise Ended(FOUND)
