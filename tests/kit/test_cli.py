@@ -212,6 +212,14 @@ def test_asm_finds_files_beside_the_source_and_in_the_folders_named(ymawky, tmp_
     assert "60 00 80 d2" in out
 
 
+def test_asm_shortens_a_line_that_would_make_all_others_as_wide(ymawky):
+    Path("wide.s").write_text(".byte " + "1," * 5000 + "1\n")
+    status, out, _ = ymawky("asm", "wide.s")
+    assert 0 == status
+    assert 2 + 5001 // 8 == len(out.splitlines())
+    assert max(map(len, out.splitlines())) < 160
+
+
 def test_asm_of_a_file_that_is_empty_says_so(ymawky):
     Path("empty.s").write_text("// nothing\n")
     assert (0, "nothing to assemble in it\n", "") == ymawky("asm", "empty.s")
@@ -339,6 +347,14 @@ def test_inspect_of_every_truncation_is_no_traceback(ymawky):
         Path("short").write_bytes(data[:size])
         status, _, _ = ymawky("inspect", "short")
         assert 1 == status, size
+
+
+def test_inspect_does_not_fill_the_memory_with_a_file_that_is_huge(ymawky):
+    with Path("huge").open("wb") as file:
+        file.truncate(1 << 40)
+    status, out, err = ymawky("inspect", "huge")
+    assert (65, "") == (status, out)
+    assert "ymawky: huge is larger than 256 MiB" == one_line(err)
 
 
 # --- doctor -------------------------------------------------------------------------

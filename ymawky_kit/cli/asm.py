@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,9 @@ from ymawky_kit.cli.console import must_exist, say
 if TYPE_CHECKING:
     from ymawky_kit.obj import ObjectFile
     from ymawky_kit.view.listing import Row
+
+#: All rows of a listing are as wide as its longest text.
+_TEXT_MAX: Final = 100
 
 
 @click.command(short_help="Assemble FILE and show addresses, bytes, text.", epilog="""\b
@@ -83,8 +86,12 @@ def _rows(made: ObjectFile, number: int) -> list[Row]:
             rows.append(Row(
                 line.offset,
                 section.data[line.offset:line.offset + line.size],
-                " ".join(line.text.split()),
+                _shortened(" ".join(line.text.split())),
                 label=", ".join(names.get(line.offset, ())),
                 note=notes.get(line.offset, ""),
             ))
     return rows
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX - 1] + "\N{HORIZONTAL ELLIPSIS}"
