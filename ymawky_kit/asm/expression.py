@@ -253,10 +253,6 @@ class Value:
     place: Place | None = None
     modifier: str | None = None
 
-    @property
-    def is_number(self) -> bool:
-        return self.place is None
-
 
 class Unknown(Exception):  # no error by itself: the value may be known later
     """The expression computes with a symbol that is not defined yet."""

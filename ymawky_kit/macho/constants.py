@@ -62,8 +62,6 @@ VM_PROT_WRITE: Final = 2
 VM_PROT_EXECUTE: Final = 4
 
 # Sections
-SECTION_TYPE: Final = 0xFF
-S_REGULAR: Final = 0
 S_ZEROFILL: Final = 1
 S_CSTRING_LITERALS: Final = 2
 S_ATTR_SOME_INSTRUCTIONS: Final = 0x400
@@ -71,7 +69,6 @@ S_ATTR_PURE_INSTRUCTIONS: Final = 0x8000_0000
 
 # nlist_64
 N_EXT: Final = 0x1
-N_TYPE: Final = 0xE
 N_UNDF: Final = 0x0
 N_ABS: Final = 0x2
 N_SECT: Final = 0xE
