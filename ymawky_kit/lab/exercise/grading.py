@@ -1,0 +1,149 @@
+"""What the judges of the exercises share: a hand that calls the answer, and verdicts.
+
+A judge takes the name of an answer (or a Python function), tries it, and returns a
+sentence that says what was tried; it raises Wrong for the first thing that does not
+hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ymawky_kit.emu.cpu import REGISTER_NAMES
+from ymawky_kit.emu.machine import CallFault, CallResult, Machine
+from ymawky_kit.lab import drive
+from ymawky_kit.lab.drive import Argument, Plan
+from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.view.core import View, esc, tag
+from ymawky_kit.view.registers import value
+
+#: A judge of a function or a program in assembly, by the name of its cell.
+Judge = Callable[[str], str]
+#: A judge of a function in Python.
+PythonJudge = Callable[[Callable[..., Any]], str]
+
+_KEPT: Final = tuple(f"x{n}" for n in range(19, 30))
+_CALL_LIMIT: Final = 200_000
+
+#: 64-bit numbers at which functions go wrong.
+EDGES: Final = (0, 1, 2, 41, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1,
+                 1 << 63, (1 << 64) - 2, (1 << 64) - 1)
+
+
+class Wrong(Exception):
+    """An answer that does not hold; `hint` says where to look."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Mark(View):
+    """The result of a check."""
+
+    def __init__(self, name: str, right: bool, message: str, hint: str = "") -> None:
+        self.name = name
+        self.right = right
+        self.message = message
+        self.hint = hint
+
+    def text(self) -> str:
+        head = f"{self.name}: {'right' if self.right else 'not yet'}. {self.message}"
+        return f"{head}\nhint: {self.hint}" if self.hint else head
+
+    def html(self) -> str:
+        sign = "✓ right. " if self.right else "not yet. "
+        parts = [tag("p", tag("code", esc(self.name)), ": ", tag("b", sign), esc(self.message),
+                     class_="yk-ok" if self.right else "yk-bad")]
+        if self.hint:
+            parts.append(tag("p", esc(f"hint: {self.hint}"), class_="yk-note"))
+        return tag("div", *parts, class_="yk")
+
+
+class Hand:
+    """Calls one function again and again, each time in the same fresh machine."""
+
+    def __init__(self, function: str, machine: Machine) -> None:
+        self.function = function
+        self.machine = machine
+        self.clean = machine.snapshot()
+        self.asked = 0
+
+    def ask(self, *arguments: Argument) -> tuple[CallResult, list[bytes]]:
+        """The result and what the buffers hold afterwards; raises Wrong for a broken contract."""
+        machine = self.machine
+        machine.restore(self.clean)
+        self.asked += 1
+        shown = drive.shown(self.function, arguments)
+        numbers: list[int] = []
+        blocks: list[tuple[int, int]] = []
+        for argument in arguments:
+            if isinstance(argument, int):
+                numbers.append(argument)
+            else:
+                data = drive.as_bytes(argument)
+                address = machine.alloc(data, guard="end")
+                numbers.append(address)
+                blocks.append((address, len(data)))
+        try:
+            result = machine.call(self.function, *numbers, limit=_CALL_LIMIT)
+        except CallFault as fault:
+            raise Wrong(f"{shown} did not return: {fault}.",
+                        f"watch it: step({_again(self.function, arguments)})") from None
+        for name in (*_KEPT, "sp"):
+            n = REGISTER_NAMES.index(name)
+            if result.before[n] != result.after[n]:
+                raise Wrong(
+                    f"{shown} changed {name} from {value(result.before[n])} "
+                    f"to {value(result.after[n])}.",
+                    "sp must come back as it was: what the frame takes, it gives back"
+                    if name == "sp" else
+                    f"{name} belongs to the caller: save it first and restore it, "
+                    "or use x9 to x15")
+        return result, [machine.memory.peek(address, size) for address, size in blocks]
+
+    def value(self, *arguments: Argument) -> int:
+        return self.ask(*arguments)[0].value
+
+    def expect(self, expected: int, *arguments: Argument,
+               guess: Callable[[int], str] = lambda got: "") -> None:
+        """x0 must be `expected`; `guess` may say what a wrong value hints at."""
+        got = self.value(*arguments)
+        if got != expected:
+            raise Wrong(f"{drive.shown(self.function, arguments)} gave {value(got)}, "
+                        f"not {value(expected)}.",
+                        guess(got) or f"watch it: step({_again(self.function, arguments)})")
+
+
+def _again(function: str, arguments: Sequence[Argument]) -> str:
+    shown = (repr(a) if not isinstance(a, int) else str(a) for a in arguments)
+    return ", ".join([repr(function), *shown])
+
+
+@contextmanager
+def trial(function: str, plan: Plan = None, stdin: bytes = b"") -> Iterator[Hand]:
+    """A hand for the answer `function`, in a machine that spoils what calls may change."""
+    program = BENCH.build_around(function)
+    with drive.streams(stdin) as files, \
+            drive.boot_program(program, [], files, plan, strict=True) as machine:
+        yield Hand(function, machine)
+
+
+def outcome(result: CallResult) -> str:
+    """Carry and x0 in words."""
+    return f"C {'set' if result.carry else 'clear'}, x0 = {value(result.value)}"
+
+
+def answer_of(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a Python answer; an exception in it is a wrong answer."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise Wrong(f"It raised {type(error).__name__}: {error}") from None
+
+
+def shown_number(got: Any) -> str:
+    """What a Python answer gave, a number in hexadecimal."""
+    return hex(got) if isinstance(got, int) else repr(got)
