@@ -101,6 +101,22 @@ def test_a_recording_and_a_call_agree() -> None:
     assert done.registers["x2"] == last["x2"]
 
 
+def test_a_function_of_the_server_brings_the_modules_and_data_it_needs() -> None:
+    head = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert len(head) == call("request_parse", bytearray(96), head, len(head)).value
+    assert 2 == call("path_resolve", b"/a%62", 5, bytearray(32), 32).value
+    assert 404 == call("file_look", bytearray(32768)).value
+    run_cell("mine", "func mine\n    b path_resolve\n")
+    assert 2 == call("mine", b"/a%62", 5, bytearray(32), 32).value
+
+
+def test_a_slot_is_filled_by_the_first_program_that_holds_the_function() -> None:
+    """Not by that of a later chapter: the call counts are those of the chapter."""
+    asked = call("page_plan", bytearray(32768), 404)
+    assert () == asked.calls                                # stub/page_none
+    assert "fs/page" not in {made.name for made in BENCH.build_around("page_plan").objects}
+
+
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(KitError, match="did you mean 'fd_write'"):
         call("fd_wirte", 1)

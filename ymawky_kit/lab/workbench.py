@@ -9,6 +9,7 @@ src/asm.
 from __future__ import annotations
 
 import difflib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -214,9 +215,11 @@ class Workbench:
                modules: list[str]) -> tuple[list[ObjectFile], list[str]]:
         """Add modules until every symbol is defined; what nothing defines is the linker's to say.
 
-        A program that begins at `main` gets the platform's start in front of it.
+        First the libraries are asked, then the modules of the server.  A program that
+        begins at `main` gets the platform's start in front of it.
         """
         everything, used = list(objects), list(modules)
+        shelves = [*_libraries(), *_server_modules(modules[0] if modules else None)]
         wanted = {"start"} | set(_needs(everything))
         while True:
             have = {s.name for o in everything for s in o.symbols if s.is_global}
@@ -226,7 +229,7 @@ class Workbench:
                 if symbol == "start" and "main" not in have:
                     everything.append(assemble(_STAND, include=_include(), name="stand"))
                     break
-                found = next((m for m in _libraries() if symbol in _symbols()[m]), None)
+                found = next((m for m in shelves if symbol in _exports()[m]), None)
                 if found is not None:
                     everything.append(self._assemble_module(found))
                     used.append(found)
@@ -373,6 +376,32 @@ def _libraries() -> list[str]:
     """Modules that a reader's own code may lean on without naming them."""
     return [name for name in _symbols()
             if name.startswith(("lib/", "platform/darwin/"))]
+
+
+def _server_modules(module: str | None) -> list[str]:
+    """The modules of the first program in the book that holds `module`, else of the newest."""
+    programs = [[_on_darwin(m) for m in p.modules] for p in chapters.load().values()]
+    return next((modules for modules in programs if module in modules), programs[-1])
+
+
+_GIVES: Final = re.compile(r"^// Gives +(.*\n(?://  +.*\n)*)", re.MULTILINE)
+_EXPORTS: Final[dict[tuple[tuple[str, int], ...], dict[str, frozenset[str]]]] = {}
+
+
+def _exports() -> dict[str, frozenset[str]]:
+    """Module -> all that others may use: its functions, and the data that its header names."""
+    key = _stamp()
+    if key not in _EXPORTS:
+        _EXPORTS.clear()
+        found = {}
+        for name, functions in _symbols().items():
+            module = Module.read(name)
+            gives = _GIVES.search(module.text)
+            said = re.findall(r"\w+", gives[1]) if gives else []
+            data = {n for item in module.items if item.kind == "data" for n in item.names}
+            found[name] = frozenset(functions) | data.intersection(said)
+        _EXPORTS[key] = found
+    return _EXPORTS[key]
 
 
 def _needs(objects: Iterable[ObjectFile]) -> Iterator[str]:
