@@ -19,7 +19,7 @@ FUNCTIONS, PYTHON = judges()
 
 
 def python_answer(text: str, name: str) -> Callable[..., Any]:
-    space: dict[str, Any] = {}
+    space: dict[str, Any] = {"check": check}     # a cell of the notebook calls it
     exec(text, space)
     answer: Callable[..., Any] = space[name]
     return answer
