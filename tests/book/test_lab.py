@@ -278,3 +278,14 @@ def test_no_text_of_a_cell_brings_anything_but_a_clear_error() -> None:
             refused += 1
             assert str(error)
     assert refused > 30
+
+
+# -- files beside the folder, and symbolic links -------------------------------------------
+
+def test_a_folder_may_hold_links_and_have_neighbours() -> None:
+    files = {"a.txt": b"inside\n", "../b.txt": b"outside\n",
+             "door": "../b.txt", "sub/c": "../a.txt"}
+    cat = build("cat")
+    assert b"inside\n" == run(cat, "sub/c", files=files).output
+    assert b"outside\n" * 2 == run(cat, "../b.txt", "door", files=files).output
+    assert b"outside\n" == trace(cat, "door", files=files).output

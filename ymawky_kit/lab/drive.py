@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: What may be passed to a function: a number, or bytes whose address is passed.
 Argument = int | bytes | bytearray | str
 Plan = str | Sequence[str] | None
+#: The files of a folder: name -> content, or the text of a symbolic link.
+Files = Mapping[str, bytes | str]
 
 STEP_LIMIT: Final = 600
 RUN_SECONDS: Final = 30.0
@@ -113,7 +115,7 @@ def streams(stdin: bytes = b"") -> Iterator[Streams]:
 
 
 @contextmanager
-def _folder(files: Mapping[str, bytes] | None) -> Iterator[None]:
+def _folder(files: Files | None) -> Iterator[None]:
     """A folder of its own with these files, as current one; nothing moves without files."""
     if not files:
         yield
@@ -298,7 +300,7 @@ def _argument(argument: Argument) -> str:
 
 
 def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
-         files: Mapping[str, bytes] | None = None, limit: int = CALL_LIMIT,
+         files: Files | None = None, limit: int = CALL_LIMIT,
          registers: Mapping[str, int] | None = None) -> Called:
     """Call one function of the book or of a cell, arguments in x0, x1, ….
 
@@ -344,7 +346,7 @@ def _hint(fault: str, limit: int) -> str | None:
 
 
 def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
-         files: Mapping[str, bytes] | None = None, limit: int = STEP_LIMIT) -> Trace:
+         files: Files | None = None, limit: int = STEP_LIMIT) -> Trace:
     """Record every instruction of a program, or of one function with these arguments.
 
     At most `limit` instructions are recorded.  Raises :class:`KitError` as `call` does.
@@ -434,7 +436,7 @@ class Traced(Timeline):
 
 
 def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
-          files: Mapping[str, bytes] | None = None, slide: int = 0) -> Traced:
+          files: Files | None = None, slide: int = 0) -> Traced:
     """Run a program in the kit's Darwin and show its system calls.
 
     `plan` makes some of them fail or do less, see `parse_plan`; `slide` moves the
@@ -461,7 +463,7 @@ def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
 
 @contextmanager
 def started(runner: Runner, data: bytes, name: str, args: Sequence[str],
-            files: Mapping[str, bytes] | None = None, stdin: bytes = b"") -> Iterator[Process]:
+            files: Files | None = None, stdin: bytes = b"") -> Iterator[Process]:
     """An executable running in a folder of its own that holds `files`.
 
     The program sees its plain name as its path: where the folder is must not show.
@@ -476,13 +478,20 @@ def started(runner: Runner, data: bytes, name: str, args: Sequence[str],
             yield process
 
 
-def fill(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make a folder with these files; names may hold slashes."""
+def fill(folder: Path, files: Files) -> None:
+    """Make a folder with these files.
+
+    Names may hold slashes, and a name that begins with "../" lands beside the folder.
+    A str in place of the content makes a symbolic link that leads to that text.
+    """
     folder.mkdir()
     for path, data in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+        if isinstance(data, str):
+            target.symlink_to(data)
+        else:
+            target.write_bytes(data)
 
 
 def finish(process: Process, name: str) -> ExitStatus:
