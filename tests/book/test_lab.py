@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ymawky_kit.lab.drive import call, step, trace
+from ymawky_kit.lab.drive import call, fill, step, trace
 from ymawky_kit.lab.look import build, edit, undo
 from ymawky_kit.lab.magics import BENCH, run_cell
 from ymawky_kit.lab.play import run, serve, watch
@@ -289,3 +289,8 @@ def test_a_folder_may_hold_links_and_have_neighbours() -> None:
     assert b"inside\n" == run(cat, "sub/c", files=files).output
     assert b"outside\n" * 2 == run(cat, "../b.txt", "door", files=files).output
     assert b"outside\n" == trace(cat, "door", files=files).output
+
+def test_a_folder_may_hold_empty_folders_and_pipes(tmp_path: Path) -> None:
+    fill(tmp_path / "home", {"d/": b"", "deep/pipe": None})
+    assert [] == list((tmp_path / "home/d").iterdir())
+    assert (tmp_path / "home/deep/pipe").is_fifo()

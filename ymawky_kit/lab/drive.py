@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 #: What may be passed to a function: a number, or bytes whose address is passed.
 Argument = int | bytes | bytearray | str
 Plan = str | Sequence[str] | None
-#: The files of a folder: name -> content, or the text of a symbolic link.
-Files = Mapping[str, bytes | str]
+#: The files of a folder: name -> content, the text of a symbolic link, or None for a pipe.
+Files = Mapping[str, bytes | str | None]
 
 STEP_LIMIT: Final = 600
 RUN_SECONDS: Final = 30.0
@@ -482,13 +482,18 @@ def fill(folder: Path, files: Files) -> None:
     """Make a folder with these files.
 
     Names may hold slashes, and a name that begins with "../" lands beside the folder.
-    A str in place of the content makes a symbolic link that leads to that text.
+    A str in place of the content makes a symbolic link that leads to that text, None
+    a named pipe; a name that ends with a slash is an empty folder.
     """
     folder.mkdir()
     for path, data in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(data, str):
+        if path.endswith("/"):
+            target.mkdir()
+        elif data is None:
+            os.mkfifo(target)
+        elif isinstance(data, str):
             target.symlink_to(data)
         else:
             target.write_bytes(data)
