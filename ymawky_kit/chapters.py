@@ -9,6 +9,8 @@
     swap    = { "serve/serial" = "serve/fork" }     # take another module for a slot
     add     = ["platform/process"]
 
+`features` names what a program can do beyond the one it comes after (features.py
+lists them), `without` what it can no longer do: `ymawky check` goes by them.
 The other keys are `modules` (the whole list, in place of `after`), `drop`, `entry`
 (the symbol where the program begins, `start` unless said otherwise) and `identifier`
 (its name in the signature, that of the table unless said otherwise); the last two
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ymawky_kit import macho
+from ymawky_kit.features import FEATURES
 from ymawky_kit.link import link
 from ymawky_kit.link.resolve import nearest
 from ymawky_kit.obj import Image, ObjectFile
@@ -60,6 +63,7 @@ class Program:
     identifier: str                 # in the signature
     after: str | None               # the program it was made from
     span: Span                      # of the table's name
+    features: tuple[str, ...] = ()  # what it can do, names of features.py
 
     def path(self, module: str, root: Path) -> Path:
         """The file of one of its modules."""
@@ -257,6 +261,8 @@ _KEYS: Final[dict[str, str]] = {
     "add": "a list of text",
     "drop": "a list of text",
     "swap": "a table of text",
+    "features": "a list of text",
+    "without": "a list of text",
 }
 
 
@@ -291,6 +297,7 @@ class _Table:
         table = self._checked(name)
         after = table.get("after")
         entry, identifier = _ENTRY, name
+        features: list[str] = []
         if after is None:
             modules = list(table.get("modules", ()))
             if not modules:
@@ -309,13 +316,15 @@ class _Table:
         else:
             before = self._program(after, (*path, name))
             modules, entry = list(before.modules), before.entry
+            features = list(before.features)
             if before.identifier != before.name:
                 identifier = before.identifier
         self._change(name, table, modules)
+        self._change_features(name, table, features)
         program = Program(
             name, table["title"], table.get("chapter"), tuple(modules),
             table.get("entry", entry), table.get("identifier", identifier), after,
-            self._span(name),
+            self._span(name), tuple(features),
         )
         self._programs[name] = program
         return program
@@ -332,6 +341,25 @@ class _Table:
         for module in modules:
             if modules.count(module) > 1:
                 raise self._error(name, f"program '{name}' has module '{module}' twice", module)
+
+    def _change_features(self, name: str, table: Mapping[str, Any], features: list[str]) -> None:
+        """Apply without and features to the list."""
+        for feature in (*table.get("without", ()), *table.get("features", ())):
+            if feature not in FEATURES:
+                near = nearest(feature, FEATURES)
+                raise self._error(name, f"there is no feature '{feature}'", feature,
+                                  hint=f"did you mean '{near}'?" if near
+                                  else f"the features are {', '.join(FEATURES)}")
+        for feature in table.get("without", ()):
+            if feature not in features:
+                raise self._error(
+                    name, f"program '{name}' loses feature '{feature}', which it does not have",
+                    feature, hint=f"at this point it has: {', '.join(features) or 'none'}")
+            features.remove(feature)
+        features += table.get("features", ())
+        for feature in features:
+            if features.count(feature) > 1:
+                raise self._error(name, f"program '{name}' has feature '{feature}' twice", feature)
 
     def _must_have(self, name: str, modules: Sequence[str], module: str) -> None:
         if module not in modules:

@@ -14,6 +14,7 @@ from support.linking import error_of
 
 from ymawky_kit import chapters, macho
 from ymawky_kit.asm import ClangEncoder
+from ymawky_kit.features import FEATURES
 from ymawky_kit.paths import asm_root
 from ymawky_kit.source import Source
 
@@ -273,3 +274,36 @@ def test_building_the_server_again_takes_less_than_a_tenth_of_a_second() -> None
         chapters.build()
         best = min(best, time.perf_counter() - start)
     assert best < 0.1
+
+
+# --- what a program can do -------------------------------------------------------------
+
+FEATURED = GOOD.replace('after = "one"', 'after = "one"\nfeatures = ["cat"]\nwithout = ["hello"]')
+FEATURED = FEATURED.replace('title = "The first"', 'title = "The first"\nfeatures = ["hello"]')
+
+
+def test_features_add_up_and_some_end(root: Path) -> None:
+    write(root, FEATURED)
+    assert [("hello",), ("cat",), ("cat",)] == [p.features for p in chapters.load(root).values()]
+
+
+@pytest.mark.parametrize(("old", "new", "message", "hint"), [
+    ('["cat"]', '["cats"]', "there is no feature 'cats'", "did you mean 'cat'?"),
+    ('["cat"]', '["zzzzzz"]', "there is no feature 'zzzzzz'", "the features are answer, hello"),
+    ('["cat"]', '["cat", "cat"]', "has feature 'cat' twice", ""),
+    ('without = ["hello"]', 'without = ["total"]', "loses feature 'total', which it does not have",
+     "at this point it has: hello"),
+    ('["cat"]', '"cat"', "'features' of program 'two' is not a list of text", ""),
+])
+def test_a_wrong_feature_is_shown_with_its_line(
+        old: str, new: str, message: str, hint: str, root: Path) -> None:
+    write(root, FEATURED.replace(old, new))
+    text = error_of(lambda: chapters.load(root))
+    assert message in text
+    assert hint in text
+    assert "chapters.toml:" in text and "^" in text
+
+
+def test_every_feature_is_one_that_a_program_of_the_book_has() -> None:
+    have = {feature for program in chapters.load().values() for feature in program.features}
+    assert set(FEATURES) - {"total"} <= have
