@@ -294,3 +294,13 @@ def test_a_folder_may_hold_empty_folders_and_pipes(tmp_path: Path) -> None:
     fill(tmp_path / "home", {"d/": b"", "deep/pipe": None})
     assert [] == list((tmp_path / "home/d").iterdir())
     assert (tmp_path / "home/deep/pipe").is_fifo()
+
+
+def test_a_function_gets_numbers_of_its_own_whatever_the_notebook_has_open() -> None:
+    before = descriptors()
+    loopback = 0x0100007F
+    for _ in range(2):
+        done = call("listener_open", loopback, 0)
+        assert (3, False) == (done.value, done.carry)
+        assert "bind(3, 127.0.0.1:0, 16)" == done.calls[2].text
+    assert before == descriptors()

@@ -17,6 +17,7 @@ import pytest
 from support.guest import BASE, END, NOWHERE, Guest
 
 from ymawky_kit.darwin import abi, host
+from ymawky_kit.darwin.errno import Errno
 from ymawky_kit.darwin.structs import FLOCK, FPUNCHHOLE, FSTORE, RLIMIT, TIMESPEC
 from ymawky_kit.darwin.task import Description
 
@@ -770,3 +771,26 @@ def test_a_reader_that_leaves_in_the_middle_of_a_write_is_epipe(caught: Guest) -
     assert "EPIPE" == caught.error("write", writer, BASE, 250_000)
     timer.join()
     assert [abi.SIGPIPE] == caught.signals()
+
+
+def test_a_guest_inside_another_process_may_count_its_descriptors_from_new(
+    guest: Guest, tmp_path: Path
+) -> None:
+    files = guest.task.files
+    files.redirected = {number: os.dup(1) for number in range(3)}
+    files.numbered = True
+    try:
+        assert 3 == guest.call("open", guest.text(tmp_path), abi.O_RDONLY, 0)
+        assert (4, 5) == guest.call("pipe")
+        assert 6 == guest.call("dup", 4)
+        assert 9 == guest.call("fcntl", 4, abi.F_DUPFD, 9)
+        with pytest.raises(Errno):
+            guest.call("dup", 7)        # whatever this process has open there
+        assert 7 == guest.call("dup2", 5, 7)
+        assert 1 == guest.call("write", 7, guest.put(b"x"), 1)
+        assert 1 == guest.call("read", 9, guest.room(1), 1)
+        guest.call("socketpair", abi.AF_UNIX, abi.SOCK_STREAM, 0, pair := guest.room(8))
+        assert bytes((8, 0, 0, 0, 10, 0, 0, 0)) == guest.get(pair, 8)
+    finally:
+        for fd in set(files.redirected.values()):
+            os.close(fd)

@@ -59,7 +59,7 @@ def duplicate(task: Task, fd: int, lowest: int, *, close_on_exec: bool = False) 
             raise
     limits.admit(task, new)
     task.files.duplicated(fd, new)
-    return new
+    return task.files.given(new, lowest)
 
 
 @table.syscall(41, "dup", FD, support=FULL)
@@ -79,7 +79,8 @@ def dup2(task: Task, fd: int, number: int) -> int:
     if not 0 <= number < limits.descriptors(task):
         raise Errno(EBADF)
     captured = task.files.redirected
-    new = captured[number] if number in captured else task.files.number(number)
+    apart = task.files.numbered or number in captured
+    new = captured.get(number, -1) if apart else task.files.number(number)
     if fd == new:
         return number
     if new >= 0:
@@ -88,8 +89,8 @@ def dup2(task: Task, fd: int, number: int) -> int:
         if new >= 0:
             os.dup2(fd, new)
         else:
-            new = os.dup(fd)            # a captured stream that the guest has closed
-    if number in captured:
+            new = os.dup(fd)            # nothing has that number, and it is not the host's
+    if apart:
         captured[number] = new
     task.files.duplicated(fd, new)
     return number
@@ -114,7 +115,7 @@ def pipe(task: Task) -> tuple[int, int]:
         raise
     for fd in ends:
         task.files.attach(fd, Description("pipe"))
-    return ends
+    return task.files.given(ends[0]), task.files.given(ends[1])
 
 
 _WHENCE: Final = {

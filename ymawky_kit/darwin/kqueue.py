@@ -49,7 +49,7 @@ def kqueue(task: Task) -> int:
     task.files.attach(fd, Description("kqueue", data=queue))
     task.files.close_on_fork.add(fd)
     open_queues(task)[fd] = queue
-    return fd
+    return task.files.given(fd)
 
 
 def open_queues(task: Task) -> dict[int, Queue]:

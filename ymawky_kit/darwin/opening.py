@@ -111,7 +111,7 @@ def _open(task: Task, fd: int, path: bytes, flags: int, mode: int) -> int:
         _lock_opened(task, new, plan.lock, wait=not flags & abi.O_NONBLOCK, empty=plan.truncate)
     if plan.close_on_fork:
         task.files.close_on_fork.add(new)
-    return new
+    return task.files.given(new)
 
 
 def _open_again(

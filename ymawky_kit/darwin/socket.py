@@ -88,7 +88,7 @@ def socket(task: Task, domain: int, kind: int, protocol: int) -> int:
     """No SOCK_NONBLOCK or SOCK_CLOEXEC bits on Darwin."""
     number = _protocol(domain, kind, protocol)
     fd = check(host_socket.open_socket(host_socket.AF[domain], kind, number))
-    return endpoint.attach(task, fd, Socket(domain, kind, number))
+    return task.files.given(endpoint.attach(task, fd, Socket(domain, kind, number)))
 
 
 @table.syscall(135, "socketpair", ENUM("family"), ENUM("socktype"), ENUM("protocol"), ADDRESS,
@@ -112,7 +112,7 @@ def socketpair(task: Task, domain: int, kind: int, protocol: int, address: int) 
         task.files.closed(first)
         os.close(first)
         raise
-    task.memory.write(address, _PAIR.pack(first, second))
+    task.memory.write(address, _PAIR.pack(task.files.given(first), task.files.given(second)))
     return 0
 
 
@@ -208,7 +208,7 @@ def accept(task: Task, fd: int, address: int, length_at: int) -> int:
             task.files.closed(new)
             os.close(new)
             raise
-    return new
+    return task.files.given(new)
 
 
 def _accept(fd: int, *, nonblocking: bool) -> int:

@@ -71,6 +71,9 @@ class Files:
         self.hidden: frozenset[int] = frozenset()
         #: Guest number -> host number where they differ: captured standard streams.
         self.redirected: dict[int, int] = {}
+        #: Give the guest numbers of its own, counted as in a new process, whatever is open
+        #: in the one it runs inside; `redirected` holds them all.
+        self.numbered = False
         self._descriptions: dict[int, Description] = {}
         #: Called with a descriptor that the guest closes, while it is still open.
         self.on_close: list[Callable[[int], None]] = []
@@ -85,9 +88,20 @@ class Files:
         if self.redirected or self.hidden:
             if fd in self.redirected:
                 return self.redirected[fd]
+            if self.numbered:
+                raise Errno(EBADF)
             if fd in self.hidden:
                 raise Errno(EBADF)
         return fd
+
+    def given(self, fd: int, lowest: int = 0) -> int:
+        """What the guest calls a descriptor that the host has just made."""
+        if not self.numbered:
+            return fd
+        while self.redirected.get(lowest, -1) >= 0:
+            lowest += 1
+        self.redirected[lowest] = fd
+        return lowest
 
     def directory(self, raw: int) -> int:
         """As `number`, but AT_FDCWD (-2) passes."""

@@ -136,7 +136,8 @@ def boot_program(program: Program, args: Sequence[str], caught: Streams, plan: P
                    streams=caught.table, strict=strict)
     assert isinstance(machine.kernel, Kernel)
     files = machine.kernel.task.files
-    files.redirected = caught.table             # the very table, so that give_up reaches it
+    files.redirected = caught.table             # the very table: closed with the streams
+    files.numbered = True                       # what is open in a notebook must not show
     files.on_close.append(caught.give_up)
     return machine
 
