@@ -17,7 +17,9 @@ from support.contract import Asm, Contract, everything, program_with
 from support.layout import Connection, constants
 
 from ymawky_kit import chapters
+from ymawky_kit.darwin.errno import EIO
 from ymawky_kit.emu.machine import CallFault
+from ymawky_kit.emu.plan import Fault, FaultPlan
 
 CONTRACTS = list(everything())
 HTTP = constants("http.inc")
@@ -1051,6 +1053,21 @@ def place_write(asm: Asm, _: Path) -> None:
 def main(asm: Asm, _: Path) -> None:
     words = asm.alloc(b"".join(word.to_bytes(8, "little") for word in (asm.text(b"p"), 0)))
     asm.call("main", 1, words)
+
+
+@driver
+def first_total__main(asm: Asm, _: Path) -> None:
+    def words(*texts: bytes) -> int:
+        table = asm.text(b"total"), *map(asm.text, texts), 0
+        return asm.alloc(b"".join(word.to_bytes(8, "little") for word in table))
+
+    for status, *texts in ((0,), (0, b"0"), (0, b"40", b"2"), (1, b"1", b"", b"2"), (1, b"two"),
+                           (1, b"9" * 20), (1, b"18446744073709551615", b"1")):
+        done = asm.call("main", 1 + len(texts), words(*texts))
+        assert (status, bool(status)) == (done.value, done.carry)
+    with asm.plan(FaultPlan([Fault("write", 1, error=EIO)])):
+        lost = asm.call("main", 2, words(b"1"))
+    assert (1, True) == (lost.value, lost.carry)
 
 
 @driver
