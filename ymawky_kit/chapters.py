@@ -4,7 +4,7 @@
 
     [fork]
     title   = "One process per connection"
-    chapter = "06"
+    chapter = "06"                                  # several share it: ["02", "03"]
     after   = "serial"                              # begin with that program's modules
     swap    = { "serve/serial" = "serve/fork" }     # take another module for a slot
     add     = ["platform/process"]
@@ -57,7 +57,7 @@ class Program:
 
     name: str
     title: str
-    chapter: str | None             # "06"
+    chapters: tuple[str, ...]       # that have it as theirs: "06", perhaps none
     modules: tuple[str, ...]        # in the order in which they are linked
     entry: str
     identifier: str                 # in the signature
@@ -101,10 +101,10 @@ def find(name: str | None, root: Path | None = None) -> Program:
         return programs[name]
     number = name.zfill(2)
     for program in reversed(programs.values()):
-        if program.chapter == number:
+        if number in program.chapters:
             return program
     near = nearest(name, programs)
-    chapters = sorted({p.chapter for p in programs.values() if p.chapter is not None})
+    chapters = sorted({number for program in programs.values() for number in program.chapters})
     raise KitError.of(
         f"there is no program or chapter '{name}'",
         hint=f"did you mean '{near}'?" if near
@@ -253,7 +253,7 @@ class _Cache:
 
 _KEYS: Final[dict[str, str]] = {
     "title": "text",
-    "chapter": "text",
+    "chapter": "text or a list of text",
     "after": "text",
     "entry": "text",
     "identifier": "text",
@@ -263,6 +263,10 @@ _KEYS: Final[dict[str, str]] = {
     "swap": "a table of text",
     "features": "a list of text",
     "without": "a list of text",
+}
+#: What a key looks like, where its kind alone does not say it.
+_EXAMPLES: Final[dict[str, str]] = {
+    "chapter": 'chapter = "06", or for a program that chapters share: ["02", "03"]',
 }
 
 
@@ -322,7 +326,7 @@ class _Table:
         self._change(name, table, modules)
         self._change_features(name, table, features)
         program = Program(
-            name, table["title"], table.get("chapter"), tuple(modules),
+            name, table["title"], _chapters_of(table), tuple(modules),
             table.get("entry", entry), table.get("identifier", identifier), after,
             self._span(name), tuple(features),
         )
@@ -382,9 +386,17 @@ class _Table:
                                   hint=f"did you mean '{near}'?" if near
                                   else f"the keys are {', '.join(_KEYS)}")
             if not _is(value, _KEYS[key]):
-                raise self._error(name, f"'{key}' of program '{name}' is not {_KEYS[key]}", key)
+                raise self._error(name, f"'{key}' of program '{name}' is not {_KEYS[key]}", key,
+                                  hint=_EXAMPLES.get(key))
         if "title" not in table:
             raise self._error(name, f"program '{name}' has no title")
+        numbers = _chapters_of(table)
+        for number in numbers:
+            if not re.fullmatch(r"[0-9]{2}", number):
+                raise self._error(name, f"'{number}' is not the number of a chapter", number,
+                                  hint='a chapter has two digits: "06"')
+            if numbers.count(number) > 1:
+                raise self._error(name, f"program '{name}' names chapter '{number}' twice", number)
         for module in _named_modules(table):
             if not re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)*", module):
                 raise self._error(name, f"'{module}' is not the name of a module", module,
@@ -436,9 +448,17 @@ def _is(value: object, kind: str) -> bool:
     match kind:
         case "text":
             return isinstance(value, str)
+        case "text or a list of text":
+            return _is(value, "text") or _is(value, "a list of text")
         case "a list of text":
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+def _chapters_of(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """One number, a list of them, or none."""
+    given = table.get("chapter", ())
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _named_modules(table: Mapping[str, Any]) -> Iterable[str]:

@@ -65,8 +65,8 @@ def test_a_program_is_the_one_before_with_its_changes(root: Path) -> None:
     assert ("platform/start", "first/one") == programs["one"].modules
     assert ("platform/start", "first/two") == programs["two"].modules
     assert ("platform/start", "first/two", "lib/more") == programs["three"].modules
-    assert ("The third", "02", "start", "two") == (
-        programs["three"].title, programs["three"].chapter, programs["three"].entry,
+    assert ("The third", ("02",), "start", "two") == (
+        programs["three"].title, programs["three"].chapters, programs["three"].entry,
         programs["three"].after)
 
 
@@ -96,6 +96,22 @@ def test_a_program_may_come_before_the_one_it_is_made_from(root: Path) -> None:
 def test_programs_are_found_by_name_chapter_or_as_the_last(
         name: str | None, found: str, root: Path) -> None:
     assert found == chapters.find(name, root).name
+
+
+def test_chapters_may_share_a_program(root: Path) -> None:
+    """One of them may have a later program of its own, which is its main one then."""
+    write(root, GOOD.replace('chapter = "01"', 'chapter = ["00", "01", "02"]'))
+    assert ("00", "01", "02") == chapters.load(root)["one"].chapters
+    assert ["one", "one", "three"] == [chapters.find(n, root).name for n in ("0", "01", "02")]
+    assert "chapters: 00, 01, 02" in error_of(lambda: chapters.find("77", root))
+
+
+def test_every_chapter_of_the_book_has_its_program() -> None:
+    """Chapter 03 takes the first program apart that chapter 02 made."""
+    named = {number for program in chapters.load().values() for number in program.chapters}
+    assert {f"{n:02}" for n in range(11)} <= named
+    assert ["cat", "hello"] == [chapters.find(number).name for number in ("02", "03")]
+    assert list(chapters.load())[-1] == chapters.find("00").name, "00 shows the finished server"
 
 
 @pytest.mark.parametrize(("name", "hint"), [
@@ -207,6 +223,15 @@ def test_a_missing_platform_file_is_named_with_its_platform(root: Path) -> None:
     ('[x]\ntitel = "x"\n', "program 'x' has an unknown key 'titel'", "chapters.toml:2:1",
      "did you mean 'title'?"),
     ('[x]\ntitle = 7\n', "'title' of program 'x' is not text", "chapters.toml:2:1", ""),
+    ('[x]\ntitle = "x"\nchapter = 3\n',
+     "'chapter' of program 'x' is not text or a list of text", "chapters.toml:3:1",
+     'for a program that chapters share: ["02", "03"]'),
+    ('[x]\ntitle = "x"\nchapter = ["02", 3]\n',
+     "'chapter' of program 'x' is not text or a list of text", "chapters.toml:3:1", '["02", "03"]'),
+    ('[x]\ntitle = "x"\nchapter = ["02", "3"]\n',
+     "'3' is not the number of a chapter", "chapters.toml:3:19", 'two digits: "06"'),
+    ('[x]\ntitle = "x"\nchapter = ["02", "02"]\n',
+     "program 'x' names chapter '02' twice", "chapters.toml:3:13", ""),
     ('[x]\ntitle = "x"\nmodules = "a"\n', "'modules' of program 'x' is not a list of text",
      "chapters.toml:3:1", ""),
     ('[x]\ntitle = "x"\nmodules = ["../../etc/passwd"]\n',

@@ -277,6 +277,15 @@ def test_build_takes_a_chapter_by_number_or_name(ymawky, chapter):
     assert Path("answer").is_file()
 
 
+@pytest.mark.parametrize("number", range(11))
+def test_every_chapter_builds_by_its_number(ymawky, number):
+    status, out, _ = ymawky("build", "--chapter", f"{number:02}")
+    name = chapters.find(str(number)).name
+    assert 0 == status
+    assert f"linked and signed {name} in" in out
+    assert os.access(name, os.X_OK)
+
+
 def test_build_of_an_unknown_chapter_is_one_line_with_a_hint(ymawky):
     status, out, err = ymawky("build", "-c", "anwser")
     assert (1, "") == (status, out)

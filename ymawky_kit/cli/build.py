@@ -22,14 +22,16 @@ NAME = "ymawky"     # what the finished server is called
 
 chapter_option = click.option(
     "-c", "--chapter", metavar="C",
-    help="A chapter's program, by number (06) or name (fork); otherwise the newest server.",
+    help="A chapter's program, by number (06), or a program by name (fork); "
+    "otherwise the newest server.",
 )
 
 
 @click.command(short_help="Assemble, link and sign a program of the book.", epilog="""\b
 Examples:
   ymawky build                       ./ymawky, the whole server
-  ymawky build -c 02 -o /tmp/hello   the main program of chapter 2
+  ymawky build -c 02 -o /tmp/cat     the main program of chapter 2
+  ymawky build -c hello              another one, by its name
 """)
 @chapter_option
 @click.option(
