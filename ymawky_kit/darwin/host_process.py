@@ -32,11 +32,14 @@ def _processes_of_proc() -> list[tuple[int, int, int, int]]:
 def _processes_of_ps() -> list[tuple[int, int, int, int]]:
     import subprocess
 
-    done = subprocess.run(
-        ["/bin/ps", "-axo", "pid=,ppid=,pgid=,uid="], capture_output=True, text=True, check=False
-    )
-    rows = [line.split() for line in done.stdout.splitlines()]
-    return [tuple(map(int, row)) for row in rows if len(row) == 4]  # type: ignore[misc]
+    with subprocess.Popen(
+        ["/bin/ps", "-axo", "pid=,ppid=,pgid=,uid="], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    ) as ps:
+        rows = [line.split() for line in ps.communicate()[0].splitlines()]
+    # ps itself is our own child, and no process that anybody asked about.
+    return [tuple(map(int, row)) for row in rows  # type: ignore[misc]
+            if len(row) == 4 and int(row[0]) != ps.pid]
 
 
 def descendants(root: int) -> list[int]:

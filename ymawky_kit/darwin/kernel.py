@@ -19,7 +19,7 @@ from typing import Final
 from ymawky_kit.darwin import abi
 from ymawky_kit.darwin.delivery import Signals
 from ymawky_kit.darwin.entry import compile_entry
-from ymawky_kit.darwin.errno import EFAULT, EINTR, ENOSYS, Errno, from_host
+from ymawky_kit.darwin.errno import EAGAIN, EFAULT, EINTR, ENOSYS, Errno, from_host
 from ymawky_kit.darwin.errno import name as errno_name
 from ymawky_kit.darwin.fault import describe, signal_for
 from ymawky_kit.darwin.frame import Info
@@ -83,6 +83,8 @@ class Kernel:
         # A word that forked processes share: the last ordinal given out.
         self._ordinals = mmap.mmap(-1, mmap.PAGESIZE)
         _ORDINAL.pack_into(self._ordinals, 0, 1)
+        #: How many processes the run may make in all; the fork after that is EAGAIN.
+        self.processes_max: int | None = None
         #: Calls made by this process, restarted ones counted each time.
         self.calls = 0
         #: True once this host process is a forked child: its end is the guest's end.
@@ -351,10 +353,14 @@ class Kernel:
             gc.disable()
             gc.freeze()
 
-    def _next_ordinal(self) -> int:
+    def _last_ordinal(self) -> int:
         (last,) = _ORDINAL.unpack_from(self._ordinals, 0)
+        return int(last)
+
+    def _next_ordinal(self) -> int:
+        last = self._last_ordinal()
         _ORDINAL.pack_into(self._ordinals, 0, last + 1)
-        return int(last) + 1
+        return last + 1
 
     def exit(self, status: int) -> None:
         """The guest called exit."""
@@ -365,6 +371,8 @@ class Kernel:
     def fork(self) -> tuple[int, int]:
         """fork(2): (pid, 0) in the parent, (own pid, 1) in the child (thread_set_child)."""
         signals = self.signals
+        if self.processes_max is not None and self._last_ordinal() >= self.processes_max:
+            raise Errno(EAGAIN)
         if not self._ready_to_fork:
             self._prepare_to_fork()
         ordinal = self._next_ordinal()

@@ -277,7 +277,8 @@ class Machine:
         try:
             self._until_return()
         except ProcessEnd as finish:
-            pc = cpu.get_pc()
+            # After exit, pc stands behind the svc, where another function may begin.
+            pc = cpu.get_pc() - (0 if finish.exit_status.signal else 4)
             raise CallFault(
                 Stop(Reason.STOPPED), pc,
                 f"the process ended at {self.symbols.describe(pc)}: {finish.exit_status}",

@@ -12,11 +12,13 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ymawky_kit import macho
+from ymawky_kit.emu.machine import CallResult
+from ymawky_kit.lab.family import STAND_IN, Family, numbers, stand_in
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program, tidy
 from ymawky_kit.source import KitError
@@ -144,6 +146,8 @@ def boot_program(program: Program, args: Sequence[str], caught: Streams, plan: P
 
 #: Calls whose result is the number of a process, which differs from run to run.
 _PROCESS_NUMBERS: Final = ("fork", "getpid", "getppid", "wait4")
+#: Arguments that are such numbers: which one, by call.
+_PROCESS_ARGUMENTS: Final = {"wait4": 0, "kill": 0, "proc_info": 2}
 #: Addresses say nothing in a list of calls; `step` shows them.
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{9,16}\b")
 
@@ -160,6 +164,9 @@ def timeline_call(event: SyscallEvent) -> Call:
         if event.name in _PROCESS_NUMBERS and event.result > 0:
             result = "a process" + (f", x1 = {event.second}" if event.second else "")
     arguments = [_ADDRESS.sub("…", argument) for argument in event.arguments]
+    place = _PROCESS_ARGUMENTS.get(event.name)
+    if place is not None and arguments[place].isdigit() and int(arguments[place]) > 1:
+        arguments[place] = "a process"
     if event.name.startswith("open") and "O_CREAT" not in "".join(arguments):
         arguments.pop()                 # the mode means something only for a new file
     return Call(event.process, f"{event.name}({', '.join(arguments)})", result,
@@ -178,6 +185,10 @@ class Called(View):
     instructions      executed, those of the functions it called included
     calls             its system calls
     output, errors    what it wrote to descriptors 1 and 2
+    children          what the processes did that it forked, each Called or Ended
+
+    Where a process's number is in a register, 1002 stands for that of process 2: the
+    real one differs from run to run.
     """
 
     def __init__(self, shown: str, before: Mapping[str, int], after: Mapping[str, int],
@@ -191,6 +202,7 @@ class Called(View):
         self.calls = tuple(calls)
         self.output = output
         self.errors = errors
+        self.children: tuple[Called | Ended, ...] = ()
 
     @property
     def value(self) -> int:
@@ -220,26 +232,69 @@ class Called(View):
         if self.calls:
             cost += ", " + count(len(self.calls), "system call")
         rows = [("result", result), ("cost", cost), ("changed", moved or "nothing")]
-        for call in self.calls:
-            forced = "   (made to happen)" if call.forced else ""
-            answer = f" = {call.result}" if call.result else ""
-            rows.append(("kernel", f"{call.text}{answer}{forced}"))
+        rows.extend(("kernel", _answered(call)) for call in self.calls)
         if self.output:
             rows.append(("output", _quoted(self.output)))
         if self.errors:
             rows.append(("errors", _quoted(self.errors)))
         return rows
 
+    def parts(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Heading and rows, one part for each process."""
+        if not self.children:
+            return [("", self._rows())]
+        found = [("process 1, the parent", self._rows())]
+        found += [part for child in self.children for part in child.parts()]
+        return found
+
     def text(self) -> str:
-        return "\n".join([self.shown, *(f"  {name:8} {said}" for name, said in self._rows())])
+        lines = [self.shown]
+        for heading, rows in self.parts():
+            lines += [heading] if heading else []
+            lines += [f"  {name:8} {said}" for name, said in rows]
+        return "\n".join(lines)
 
     def html(self) -> str:
-        rows = "".join(tag("tr", tag("th", esc(name), scope="row"),
-                           tag("td", tag("code", esc(said)) if name != "cost" else esc(said)))
-                       for name, said in self._rows())
-        return tag("div", tag("p", tag("code", esc(self.shown)), class_="yk-title"),
-                   tag("div", tag("table", rows, class_="yk-table yk-wrap"), class_="yk-scroll"),
-                   class_="yk")
+        found = [tag("p", tag("code", esc(self.shown)), class_="yk-title")]
+        for heading, rows in self.parts():
+            if heading:
+                found.append(tag("p", esc(heading), class_="yk-lane"))
+            body = "".join(
+                tag("tr", tag("th", esc(name), scope="row"),
+                    tag("td", tag("code", esc(said)) if name != "cost" else esc(said)))
+                for name, said in rows)
+            found.append(tag("div", tag("table", body, class_="yk-table yk-wrap"),
+                             class_="yk-scroll"))
+        return tag("div", *found, class_="yk")
+
+
+class Child(Called):
+    """A forked process that came back from the function as well; instructions from the fork on."""
+
+    def __init__(self, process: int, *rest: Any, **more: Any) -> None:
+        super().__init__(*rest, **more)
+        self.process = process
+
+    def parts(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        return [(f"process {self.process}, a child", self._rows())]
+
+
+class Ended:
+    """A forked process that did not come back; `said` tells how it ended."""
+
+    def __init__(self, process: int, calls: Sequence[Call], said: str) -> None:
+        self.process = process
+        self.calls = tuple(calls)
+        self.said = said
+
+    def parts(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        rows = [("ended", self.said), *(("kernel", _answered(call)) for call in self.calls)]
+        return [(f"process {self.process}, a child", rows)]
+
+
+def _answered(call: Call) -> str:
+    forced = "   (made to happen)" if call.forced else ""
+    return call.text + (f" = {call.result}" if call.result else "") + forced
 
 
 def _quoted(data: bytes, limit: int = 200) -> str:
@@ -302,37 +357,71 @@ def _argument(argument: Argument) -> str:
 
 def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
          files: Files | None = None, limit: int = CALL_LIMIT,
-         registers: Mapping[str, int] | None = None) -> Called:
+         registers: Mapping[str, int] | None = None, strict: bool = False) -> Called:
     """Call one function of the book or of a cell, arguments in x0, x1, ….
 
     bytes and bytearray are placed in memory and their address is passed; a str is
     placed with a NUL behind it.  Behind each lies memory that may not be touched.
     A bytearray holds afterwards what the function left in it.  `registers` sets
-    further registers.  Raises :class:`KitError` when the function faults or runs
-    `limit` instructions without returning.
+    further registers; `strict` spoils what system calls may change.  When the function
+    forks, the result tells of every process.  Raises :class:`KitError` when the function
+    faults or runs `limit` instructions without returning.
     """
     from ymawky_kit.emu.machine import CallFault
 
     program = BENCH.build_around(function)
-    with _folder(files), streams(stdin) as caught:
-        with boot_program(program, [], caught, plan) as machine:
+    failed: KitError | None = None
+    with _folder(files), streams(stdin) as caught, Family() as family:
+        with boot_program(program, [], caught, plan, strict=strict) as machine, \
+                family.over(machine):
             bench = _Bench(machine)
             bench.place(arguments)
             try:
                 result = machine.call(function, *bench.numbers, registers=registers, limit=limit)
+                family.hand_over(result)
             except CallFault as fault:
-                raise KitError.of(f"{shown(function, arguments)} did not return: {fault}",
-                                  hint=_hint(str(fault), limit)) from None
+                family.hand_over(str(fault))
+                failed = KitError.of(f"{shown(function, arguments)} did not return: {fault}",
+                                     hint=_hint(str(fault), limit))
+            events = list(machine.events())
+            others: dict[int, Any] = {}
+            if any(event.name == "fork" for event in events):
+                others = family.gather(events)
+                events = list(machine.events())
+            if failed is not None:
+                raise failed from None
             bench.give_back()
-            events = [timeline_call(event) for event in machine.events()]
         output, errors = caught.written()
+    known = numbers(events)
+    carries = bool(events) or function not in BENCH.free
+    made = [[timeline_call(e) for e in events if e.process == n]
+            for n in range(1, max([1, *(e.process for e in events)]) + 1)]
+    before, after = _sides(result, known)
+    called = Called(shown(function, arguments), before, after, result.instructions,
+                    made[0], output, errors, carries=carries)
+    children: list[Called | Ended] = []
+    for n, calls in enumerate(made[1:], 2):
+        # A child's list begins with the fork that it came from, which its parent has made.
+        calls = calls[1:] if calls and calls[0].text.startswith("fork(") else calls
+        back = others.get(n)
+        if isinstance(back, CallResult):
+            before, after = _sides(back, known)
+            children.append(Child(n, called.shown, before, after, back.instructions,
+                                  calls, b"", b"", carries=carries))
+        else:
+            last = calls[-1].text if calls else ""
+            children.append(Ended(n, calls, str(back) if back else
+                                  last if last.startswith("exit(") else "killed"))
+    called.children = tuple(children)
+    return called
+
+
+def _sides(result: CallResult, known: Mapping[int, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """All registers before and after, with stand-ins for the numbers of processes."""
     from ymawky_kit.emu.cpu import REGISTER_NAMES
 
-    return Called(shown(function, arguments),
-                  dict(zip(REGISTER_NAMES, result.before, strict=True)),
-                  dict(zip(REGISTER_NAMES, result.after, strict=True)),
-                  result.instructions, events, output, errors,
-                  carries=bool(events) or function not in BENCH.free)
+    return (stand_in(dict(zip(REGISTER_NAMES, result.before, strict=True)), known),
+            stand_in(dict(zip(REGISTER_NAMES, result.after, strict=True)), known))
 
 
 def _hint(fault: str, limit: int) -> str | None:
@@ -347,22 +436,45 @@ def _hint(fault: str, limit: int) -> str | None:
 
 
 def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
-         files: Files | None = None, limit: int = STEP_LIMIT) -> Trace:
+         files: Mapping[str, bytes] | None = None, limit: int = STEP_LIMIT,
+         process: int = 1) -> Trace:
     """Record every instruction of a program, or of one function with these arguments.
 
-    At most `limit` instructions are recorded.  Raises :class:`KitError` as `call` does.
+    At most `limit` instructions are recorded.  `process` 2 records the first child from
+    its fork on.  Raises :class:`KitError` as `call` does.
     """
     program = what if isinstance(what, Program) else BENCH.build_around(what)
     words = [str(a) for a in arguments] if isinstance(what, Program) else []
-    with _folder(files), streams(stdin) as caught, \
-            boot_program(program, words, caught, plan) as machine:
+    with _folder(files), streams(stdin) as caught, Family() as family, \
+            boot_program(program, words, caught, plan) as machine, family.over(machine):
         bench = _Bench(machine)
         if isinstance(what, str):
             bench.place(arguments)
             _enter(machine, what, bench.numbers)
         start = machine.registers
         steps, ending = _record(machine, program, limit)
+        events = list(machine.events())
+        if any(event.name == "fork" for event in events):
+            if family.is_child:
+                family.hand_over(_from_the_fork_on(start, steps, ending))
+            others = family.gather(events)
+            known = numbers(list(machine.events()))
+            if process > 1:
+                if process not in others:
+                    raise KitError.of(f"process {process} did not come back",
+                                      hint=f"there are: {', '.join(map(str, [1, *others]))}")
+                start, steps, ending = others[process]
+            start = stand_in(start, known)
+            steps = [replace(done, registers=stand_in(dict(done.registers), known))
+                     for done in steps]
+            if known:
+                ending += "".join(f" {STAND_IN + n} stands for the number of process {n}."
+                                  for n in sorted(known.values()))
+        elif process > 1:
+            raise KitError.of(f"there is no process {process}: nothing was forked")
     title = shown(what, arguments) if isinstance(what, str) else " ".join([program.name, *words])
+    if process > 1:
+        title += f", process {process}"
     labels = {s.address: s.name for s in program.image.symbols}
     moved = {name for taken in steps for name in taken.registers}
     given = {f"x{n}" for n in range(len(bench.numbers))}
@@ -372,6 +484,19 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
               for name, address, content in bench.blocks]
     return Trace(steps, start=start, names=names, labels=labels,
                  memory=[m for m in memory if len(m[2]) <= 64], title=title, ending=ending)
+
+
+def _from_the_fork_on(start: Mapping[str, int], steps: Sequence[Step],
+                      ending: str) -> tuple[dict[str, int], list[Step], str]:
+    """A child's own part of a recording."""
+    first = max(n for n, done in enumerate(steps) if done.note.startswith("the kernel: fork("))
+    state = dict(start)
+    for done in steps[:first]:
+        state.update(done.registers)
+    kept = list(steps[first:])
+    if ending.startswith("Returned after"):
+        ending = f"Returned after {count(len(kept), 'instruction')}, counted from the fork."
+    return state, kept, ending
 
 
 def _enter(machine: Machine, function: str, numbers: Sequence[int]) -> None:

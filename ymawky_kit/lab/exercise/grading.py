@@ -15,6 +15,7 @@ from ymawky_kit.emu.cpu import REGISTER_NAMES
 from ymawky_kit.emu.machine import CallFault, CallResult, Machine
 from ymawky_kit.lab import drive
 from ymawky_kit.lab.drive import Argument, Plan
+from ymawky_kit.lab.family import Family
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.view.core import View, esc, tag
 from ymawky_kit.view.registers import value
@@ -63,11 +64,15 @@ class Mark(View):
 
 
 class Hand:
-    """Calls one function again and again, each time in the same fresh machine."""
+    """Calls one function again and again, each time in the same fresh machine.
 
-    def __init__(self, function: str, machine: Machine) -> None:
+    A child that the function forks ends where the function returns.
+    """
+
+    def __init__(self, function: str, machine: Machine, family: Family) -> None:
         self.function = function
         self.machine = machine
+        self.family = family
         self.clean = machine.snapshot()
         self.asked = 0
 
@@ -89,7 +94,9 @@ class Hand:
                 blocks.append((address, len(data)))
         try:
             result = machine.call(self.function, *numbers, limit=_CALL_LIMIT)
+            self.family.hand_over(None)
         except CallFault as fault:
+            self.family.hand_over(None)
             raise Wrong(f"{shown} did not return: {fault}.",
                         f"watch it: step({_again(self.function, arguments)})") from None
         for name in (*_KEPT, "sp"):
@@ -126,9 +133,14 @@ def _again(function: str, arguments: Sequence[Argument]) -> str:
 def trial(function: str, plan: Plan = None, stdin: bytes = b"") -> Iterator[Hand]:
     """A hand for the answer `function`, in a machine that spoils what calls may change."""
     program = BENCH.build_around(function)
-    with drive.streams(stdin) as files, \
-            drive.boot_program(program, [], files, plan, strict=True) as machine:
-        yield Hand(function, machine)
+    with drive.streams(stdin) as files, Family() as family, \
+            drive.boot_program(program, [], files, plan, strict=True) as machine, \
+            family.over(machine):
+        try:
+            yield Hand(function, machine, family)
+        finally:
+            if not family.is_child:
+                family.gather(list(machine.events()))
 
 
 def outcome(result: CallResult) -> str:

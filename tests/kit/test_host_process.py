@@ -1,0 +1,27 @@
+"""What the host says about its processes, by /proc and by ps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ymawky_kit.darwin import host_process
+
+
+def ours() -> set[int]:
+    return {pid for pid, parent, *_ in host_process.host_processes() if parent == os.getpid()}
+
+
+@pytest.mark.skipif(not Path("/bin/ps").exists(), reason="needs ps: apt install procps")
+def test_ps_lists_our_children_and_not_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ours()
+    monkeypatch.setattr(host_process.os.path, "isdir", lambda _: False)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        with_child = ours()
+        child.communicate(b"\n")
+    assert before | {child.pid} == with_child
+    assert before == ours()
