@@ -304,3 +304,23 @@ def test_a_function_gets_numbers_of_its_own_whatever_the_notebook_has_open() -> 
         assert (3, False) == (done.value, done.carry)
         assert "bind(3, 127.0.0.1:0, 16)" == done.calls[2].text
     assert before == descriptors()
+
+
+# -- one's own module in a slot --------------------------------------------------------------
+
+def test_a_cell_may_stand_in_the_place_of_a_module() -> None:
+    run_cell("mine", "func serve_run\n    mov     x0, #7\n    ret\n")
+    mine = build("once", swap={"serve/once": "mine"})
+    assert ("mine for serve/once",) == mine.changed
+    assert "exit 7" == trace(mine, "--port", "0").status
+    assert "exit 7" != trace(build("once"), "--port", "0", plan="accept 1: EIO").status
+
+
+def test_a_slot_must_be_filled_once() -> None:
+    run_cell("mine", "func other\n    ret\n")
+    with pytest.raises(KitError, match="no module defines 'serve_run'"):
+        build("once", swap={"serve/once": "mine"})
+    with pytest.raises(KitError, match="once has no module 'serve/serial'"):
+        build("once", swap={"serve/serial": "mine"})
+    with pytest.raises(KitError, match="there is no cell 'nobody'"):
+        build("once", swap={"serve/once": "nobody"})

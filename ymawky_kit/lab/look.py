@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ymawky_kit import chapters, macho
@@ -23,12 +23,14 @@ from ymawky_kit.view.listing import Dump, Listing, Mark, Row
 _CODE: Final = "__text"
 
 
-def build(name: str | None = None) -> Program:
+def build(name: str | None = None, *, swap: Mapping[str, str] | None = None) -> Program:
     """A program of the book, or of a `%%asm NAME` cell, with the reader's changes in it.
 
-    Without a name: the book's newest server.
+    Without a name: the book's newest server.  `swap` fills slots with the reader's own
+    cells: {"serve/once": "mine"} takes the cell `%%asm mine` in place of that module.
+    Raises :class:`KitError` for names there are not, and what the linker refuses.
     """
-    return BENCH.build(name if name is not None else list(chapters.load())[-1])
+    return BENCH.build(name if name is not None else list(chapters.load())[-1], swap)
 
 
 def encode(text: str) -> bytes:

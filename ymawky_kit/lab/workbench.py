@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -150,9 +150,13 @@ class Workbench:
 
     # -- building ---------------------------------------------------------------
 
-    def build(self, name: str) -> Program:
-        """A program of chapters.toml, or one made of the free cell `name`."""
-        if name in self.free:
+    def build(self, name: str, swap: Mapping[str, str] | None = None) -> Program:
+        """A program of chapters.toml, or one made of the free cell `name`.
+
+        `swap` puts free cells in the place of modules: {"serve/once": "mine"}.
+        """
+        swap = swap or {}
+        if name in self.free and not swap:
             return self._build_free(name)
         programs = chapters.load()
         if name not in programs:
@@ -161,9 +165,18 @@ class Workbench:
                               hint=f"did you mean '{near[0]}'?" if near
                               else f"there are: {', '.join(programs)}")
         program = programs[name]
-        modules = [_on_darwin(module) for module in program.modules]
-        return self._link(name, [self._assemble_module(module) for module in modules],
-                          self._changes(modules), program.identifier, program.entry)
+        for module, cell in swap.items():
+            if module not in program.modules:
+                raise KitError.of(f"{name} has no module '{module}'",
+                                  hint=f"there are: {', '.join(program.modules)}")
+            if cell not in self.free:
+                raise KitError.of(f"there is no cell '{cell}' yet",
+                                  hint=f"run the cell that begins with %%asm {cell}")
+        modules = [_on_darwin(module) for module in program.modules if module not in swap]
+        objects = [self._assemble_module(module) for module in modules]
+        objects += [self._assemble_free(self.free[cell])[0] for cell in swap.values()]
+        changes = [*self._changes(modules), *(f"{cell} for {m}" for m, cell in swap.items())]
+        return self._link(name, objects, changes, program.identifier, program.entry)
 
     def build_around(self, function: str) -> Program:
         """A program that holds `function` and all it needs, to call it by itself."""
