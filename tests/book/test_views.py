@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from ymawky_kit.lab.drive import Finished, parse_plan, step, trace
 from ymawky_kit.lab.look import build, card, dump, encode, filemap, kernel_says, listing, symbols
-from ymawky_kit.lab.play import Exchange
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import View, esc, tag
 from ymawky_kit.view.encoding import explain
+from ymawky_kit.view.exchange import Exchange
 from ymawky_kit.view.filemap import FileMap, Mapped, Region
 from ymawky_kit.view.listing import Dump, Listing, Mark, Row
 from ymawky_kit.view.registers import Registers, flags, value
@@ -71,6 +71,7 @@ MADE_OF_TEXT: dict[str, Callable[[str], View]] = {
                                  title=t),
     "finished": lambda t: Finished(t, 0, t, t.encode("utf-8", "replace"), b"\xff"),
     "exchange": lambda t: Exchange(t.encode("utf-8", "replace"), t.encode("utf-8", "replace")),
+    "exchange bytes": lambda t: Exchange(t.encode("utf-8", "replace"), b"\xff\0\n").bytes(),
 }
 
 

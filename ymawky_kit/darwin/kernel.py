@@ -211,6 +211,8 @@ class Kernel:
             shown, data = arguments_of(row, self.task, raw)
             if row.name in ("exit", "execve"):      # may never come back
                 self._record(number, row.name, shown, data, None, None)
+            elif self.trace is not None and self.trace.entries:
+                self._enter(number, row.name, shown)
         error: str | None = None
         kept = row.returns is Returns.KEPT
         self.task.short = fault.short if fault is not None else None
@@ -272,6 +274,14 @@ class Kernel:
         self.last_event = event
         if self.trace is not None:
             self.trace.write(event)
+
+    def _enter(self, number: int, name: str, shown: tuple[str, ...]) -> None:
+        """Write that a call begins; the same instructions are told again at its return."""
+        assert self.trace is not None
+        count = self.cpu.words[COUNT]
+        self.trace.write(SyscallEvent(
+            self.process, number, name, shown, None, None, 0, count - self._last_count,
+            count, self.cpu.get_pc() - _SVC_SIZE, entered=True))
 
     def _spoil(self, row: Row, succeeded: bool) -> None:
         """Junk in every register that a call may change by contract: x1-x18."""
@@ -338,6 +348,8 @@ class Kernel:
     def ended(self, end: ProcessEnd) -> None:
         """In a process of the guest's own: end it the way the guest ended."""
         if self.forked or self.task.owns_process:
+            if end.signal and self.trace is not None and self.trace.entries:
+                self._enter(end.signal, "killed", ())
             finish(end)
 
     def _prepare_to_fork(self) -> None:

@@ -68,8 +68,14 @@ class TraceSink:
     mix.  The file has no name: nothing is left behind however a run ends.
     """
 
-    def __init__(self, fd: int | None = None) -> None:
-        """Append to an open file, or to a new one that `events` reads back."""
+    def __init__(self, fd: int | None = None, *, entries: bool = False) -> None:
+        """Append to an open file, or to a new one that `events` reads back.
+
+        With `entries` every call is written twice, when it begins and when it returns,
+        and the death of a process by a signal is written as a call named "killed":
+        so the reader knows at any time which call a process waits in.
+        """
+        self.entries = entries
         if fd is None:
             import tempfile  # slow to load, and not needed by an emulated process
 

@@ -26,6 +26,7 @@ class SyscallEvent:
     pc: int                     # of the svc
     data: bytes = b""           # what was read or written, at most 64 bytes
     injected: bool = False      # a fault plan made it fail or short
+    entered: bool = False       # the process is in this call: it has not returned yet
 
     @property
     def text(self) -> str:

@@ -157,9 +157,9 @@ class Machine:
         """The traced system calls so far, of all processes."""
         return self.kernel.events()
 
-    def cover(self) -> None:
-        """Start noting which instructions of the program run."""
-        self.cpu.counter.cover(*self.loaded.text)
+    def cover(self, table: native.Table | None = None) -> None:
+        """Start noting which instructions of the program run; in `table`, if given."""
+        self.cpu.counter.cover(*self.loaded.text, table)
 
     def covered(self) -> set[int]:
         """Addresses executed since `cover`."""

@@ -17,9 +17,14 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import platform
 import sys
+from collections.abc import Iterable
 from typing import Final
+
+#: One 16-bit entry an instruction of the program.
+Table = ctypes.Array[ctypes.c_uint16]
 
 # Words of the shared block, by index (8 bytes each).
 COUNT: Final = 0        # instructions begun
@@ -87,7 +92,7 @@ class Counter:
         self.words[LIMIT] = NO_LIMIT
         self.words[STOP] = stop
         self.address = ctypes.addressof(self._array)
-        self._cover: ctypes.Array[ctypes.c_uint16] | None = None
+        self._cover: Table | None = None
         self.block_hook: int | None = None
         self.signal_handler: int | None = None
         code = machine_code(platform.machine()) if native else None
@@ -100,9 +105,15 @@ class Counter:
                 self.block_hook = page
                 self.signal_handler = page + start
 
-    def cover(self, base: int, size: int) -> None:
-        """Note every instruction executed in `size` guest bytes from `base`."""
-        self._cover = (ctypes.c_uint16 * ((size + 3) // 4))()
+    def cover(self, base: int, size: int, table: Table | None = None) -> None:
+        """Note every instruction executed in `size` guest bytes from `base`.
+
+        In `table`, which goes on from what it holds, or in a new one.
+        """
+        entries = (size + 3) // 4
+        if table is not None and len(table) < entries:
+            raise ValueError(f"a coverage table of {len(table)} entries for {entries}")
+        self._cover = (ctypes.c_uint16 * entries)() if table is None else table
         self.words[COVER_BASE] = base
         self.words[COVER_SIZE] = size & ~3
         self.words[COVER] = ctypes.addressof(self._cover)
@@ -117,14 +128,37 @@ class Counter:
 
     def covered(self) -> set[int]:
         """Addresses of the instructions executed since `cover`."""
-        found: set[int] = set()
-        if self._cover is not None:
-            base = self.words[COVER_BASE]
-            for index, length in enumerate(self._cover):
-                if length:
-                    start = base + 4 * index
-                    found.update(range(start, start + 4 * length, 4))
-        return found
+        base = self.words[COVER_BASE]
+        return {base + 4 * index for index in reached(self._cover or ())}
+
+
+def reached(table: Iterable[int]) -> set[int]:
+    """The indices of the instructions that a coverage table says were executed.
+
+    The entry at the first instruction of a block holds how many were run from there.
+    """
+    found: set[int] = set()
+    for index, length in enumerate(table):
+        if length:
+            found.update(range(index, index + length))
+    return found
+
+
+def shared_table(fd: int) -> Table:
+    """A coverage table in an open file, which is closed: all forks note in the same one."""
+    size = os.fstat(fd).st_size
+    libc = ctypes.CDLL(None)
+    map_pages = libc.mmap
+    map_pages.restype = ctypes.c_void_p
+    map_pages.argtypes = (
+        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64
+    )
+    # Python's mmap would keep a descriptor, a number that the guest must not find taken.
+    address = map_pages(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, fd, 0)
+    os.close(fd)
+    if address is None or address == ctypes.c_void_p(-1).value:
+        raise OSError(f"cannot map a coverage table of {size} bytes")
+    return (ctypes.c_uint16 * (size // 2)).from_address(address)
 
 
 def _executable(code: bytes) -> int | None:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         symbols,
         undo,
     )
-    from ymawky_kit.lab.play import run, serve, watch
+    from ymawky_kit.lab.play import run, serve
+    from ymawky_kit.lab.watching import watch
 
 __all__ = [
     "build", "call", "card", "check", "doctor", "dump", "edit", "encode", "filemap", "kernel_says",
@@ -39,7 +40,7 @@ __all__ = [
 
 _HOME = {
     "check": "exercise", "call": "drive", "step": "drive", "trace": "drive", "run": "play",
-    "serve": "play", "watch": "play", "load_ipython_extension": "magics",
+    "serve": "play", "watch": "watching", "load_ipython_extension": "magics",
 }
 
 

@@ -7,30 +7,28 @@ what is shown is the same.
 from __future__ import annotations
 
 import re
+import select
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from ymawky_kit.lab.drive import Finished, finish, started, timeline_call
+from ymawky_kit.lab.drive import Finished, finish, started
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program
 from ymawky_kit.source import KitError
-from ymawky_kit.view.core import View, count, esc, tag
-from ymawky_kit.view.timeline import Call, Timeline
+from ymawky_kit.view.exchange import Exchange
 
 if TYPE_CHECKING:
-    from ymawky_kit.emu.event import SyscallEvent
     from ymawky_kit.run import ExitStatus, Process, Runner
 
 ANSWER_SECONDS: Final = 10.0
+#: Between two pieces of a request.
+PAUSE_SECONDS: Final = 0.05
 _SIGNALS: Final = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 9: "SIGKILL", 10: "SIGBUS",
                    11: "SIGSEGV", 12: "SIGSYS", 13: "SIGPIPE", 15: "SIGTERM"}
-#: Fields of a reply that differ from day to day or from copy to copy.
-_VARYING: Final = re.compile(
-    rb"^((?:Date|Last-Modified|ETag): )[^\r\n]*", re.IGNORECASE | re.MULTILINE)
 
 
 def _runner() -> Runner:
@@ -59,69 +57,116 @@ def run(program: Program | bytes, *args: str, stdin: bytes = b"",
 
 def _ending(status: ExitStatus) -> tuple[int, str]:
     if status.signal:
-        name = _SIGNALS.get(status.signal, "")
-        return -status.signal, f"killed by signal {status.signal} {name}".rstrip()
+        return -status.signal, signal_text(status.signal)
     return status.code, f"exit status {status.code}"
 
 
-class Exchange(View):
-    """A request and its reply.  `reply` is what came back, `status` its three digits."""
+def signal_text(number: int) -> str:
+    """How a program ended that did not end itself."""
+    return f"killed by signal {number} {_SIGNALS.get(number, '')}".rstrip()
 
-    def __init__(self, request: bytes, reply: bytes) -> None:
-        self.request = request
-        self.reply = reply
+
+class Client:
+    """One connection to a server, to speak on and to listen on; `close` it, or use a `with`.
+
+    It ends with its site at the latest.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sent: list[bytes] = []
+        self._received: list[bytes] = []
+        self.finished = False       # we have said that we send no more
+        self.ended = False          # and so has the server
 
     @property
-    def status(self) -> int:
-        found = re.match(rb"HTTP/1\.\d (\d{3})", self.reply)
-        return int(found[1]) if found else 0
+    def sent(self) -> int:
+        """Bytes sent so far."""
+        return sum(map(len, self._sent))
 
     @property
-    def head(self) -> bytes:
-        return self.reply.partition(b"\r\n\r\n")[0]
+    def received(self) -> int:
+        """Bytes received so far."""
+        return sum(map(len, self._received))
 
-    @property
-    def body(self) -> bytes:
-        return self.reply.partition(b"\r\n\r\n")[2]
+    def send(self, data: bytes) -> None:
+        """Send these very bytes; a server that has hung up already does not matter."""
+        self._sent.append(data)
+        with suppress(ConnectionError):
+            self._socket.sendall(data)
 
-    def _sides(self) -> tuple[list[str], list[str], str]:
-        asked = _lines(self.request)
-        head = _VARYING.sub(rb"\1(today's)", self.head)
-        body = self.body[:2000].decode("utf-8", "backslashreplace")
-        return asked, _lines(head), body
+    def finish(self) -> None:
+        """Say that nothing more will be sent; the reply can still come."""
+        self.finished = True
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
-    def text(self) -> str:
-        asked, head, body = self._sides()
-        lines = [f"> {line}".rstrip() for line in asked]
-        lines += [f"< {line}".rstrip() for line in [*head, ""]]
-        lines += [f"  {line}".rstrip() for line in body.splitlines()]
-        return "\n".join(lines)
+    def answered(self, seconds: float = 0.3) -> bool:
+        """Is there something to receive, or the end of the connection, within that time?"""
+        return bool(select.select([self._socket], [], [], seconds)[0])
 
-    def html(self) -> str:
-        asked, head, body = self._sides()
-        return tag(
-            "div", tag("p", "the client asks", class_="yk-lane"),
-            tag("pre", esc("\n".join(asked)), class_="yk-pre"),
-            tag("p", esc(f"the server answers, {count(len(self.reply), 'byte')}"),
-                class_="yk-lane"),
-            tag("pre", tag("b", esc("\n".join(head))) + esc("\n\n" + body), class_="yk-pre"),
-            class_="yk")
+    def receive_some(self, size: int) -> bytes:
+        """The next `size` bytes, fewer only at the end of the connection."""
+        data = b""
+        while len(data) < size and not self.ended and (part := self._next(size - len(data))):
+            data += part
+        return data
 
+    def receive(self) -> Exchange:
+        """Read until the server closes; all that was sent and received on this connection.
 
-def _lines(data: bytes) -> list[str]:
-    return data.decode("latin-1").rstrip("\r\n").split("\r\n")
+        Raises :class:`KitError` when nothing comes for ten seconds.
+        """
+        while not self.ended and self._next(65536):
+            pass
+        return Exchange(b"".join(self._sent), b"".join(self._received))
+
+    def _next(self, size: int) -> bytes:
+        try:
+            data = self._socket.recv(size)
+        except TimeoutError:
+            raise KitError.of(f"the server has sent nothing for {ANSWER_SECONDS:g} seconds",
+                              hint="does it still wait for the rest of the request?") from None
+        except ConnectionError:
+            data = b""          # cut off, without a farewell: there is no more
+        self._received.append(data)
+        self.ended = not data
+        return data
+
+    def collect(self) -> None:
+        """Take what has arrived, without waiting for more."""
+        while self._socket.fileno() >= 0 and not self.ended and self.answered(0):
+            self._next(65536)
+
+    def close(self) -> None:
+        """Hang up; a second time does nothing."""
+        self.finished = True
+        self._socket.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "a client, connected to a server on this machine"
 
 
 class Site:
     """A running server and the folder it serves; `stop` it, or use it in a `with`."""
 
-    def __init__(self, files: Mapping[str, bytes], program: Program, runner: Runner) -> None:
+    def __init__(self, files: Mapping[str, bytes], program: Program, runner: Runner,
+                 options: Sequence[str] = ()) -> None:
         self._stack = ExitStack()
+        self._shown = " ".join([program.name, *options])
         try:
-            self._process: Process = self._stack.enter_context(started(
+            self.process: Process = self._stack.enter_context(started(
                 runner, program.data, program.name,
-                ["--port", "0", "--address", "127.0.0.1", "."], files))
-            line = self._process.wait_for(b"serving")
+                ["--port", "0", "--address", "127.0.0.1", *options, "."], files))
+            line = self.process.wait_for(b"serving")
             found = re.search(rb"http://127\.0\.0\.1:(\d+)/", line)
             if found is None:
                 raise KitError.of(f"the server said {line!r} and not where it serves")
@@ -135,34 +180,39 @@ class Site:
         """The address of the site; its port differs from run to run."""
         return f"http://127.0.0.1:{self._port}/"
 
-    def send(self, request: bytes) -> Exchange:
-        """Send these very bytes over a new connection and read until the server closes."""
-        with socket.create_connection(("127.0.0.1", self._port), ANSWER_SECONDS) as client:
-            client.sendall(request)
-            parts = []
-            while part := client.recv(65536):
-                parts.append(part)
-        return Exchange(request, b"".join(parts))
+    def connect(self) -> Client:
+        """A new connection, which is closed with the site at the latest."""
+        client = Client(self._port)
+        self._stack.callback(client.close)
+        return client
+
+    def send(self, request: bytes | Sequence[bytes]) -> Exchange:
+        """Send these very bytes over a new connection and read until the server closes.
+
+        A list of pieces is sent one after the other, with a pause in between in which
+        the server can read.
+        """
+        pieces = [request] if isinstance(request, bytes) else list(request)
+        with Client(self._port) as client:
+            for number, piece in enumerate(pieces):
+                if number:
+                    time.sleep(PAUSE_SECONDS)
+                client.send(piece)
+            return client.receive()
 
     def get(self, path: str = "/", method: str = "GET") -> Exchange:
         """One plain request."""
-        return self.send(f"{method} {path} HTTP/1.1\r\nHost: example.org\r\n"
-                         "Connection: close\r\n\r\n".encode())
+        return self.send(plain_request(path, method))
 
-    def calls(self) -> tuple[SyscallEvent, ...]:
-        """The calls so far, of a server whose runner traces.
+    def wait(self) -> Finished:
+        """Wait until the server ends by itself, and say how it did.
 
-        Waits until every child has ended: its last calls come after the client saw
-        the end of the reply.
+        Raises :class:`KitError` when it still runs after half a minute.
         """
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            events = self._process.trace()
-            children = {e.process for e in events if e.process > 1}
-            ended = {e.process for e in events if e.name == "exit"}
-            if children <= ended or time.monotonic() > deadline:
-                return events
-            time.sleep(0.01)
+        status = finish(self.process, self._shown)
+        output = self.process.output.replace(b":%d/" % self._port, b":(a port)/")
+        return Finished(self._shown, *_ending(status), output,
+                        b"" if status.signal else self.process.errors)
 
     def stop(self) -> None:
         """End the server and remove its folder; a second time does nothing."""
@@ -179,12 +229,25 @@ class Site:
         return "a server on this machine, waiting for requests"
 
 
-def serve(files: Mapping[str, bytes], program: str | Program | None = None) -> Site:
-    """Serve these files with the book's server, the newest one unless `program` says else."""
-    return Site(files, _server(program), _runner())
+def plain_request(path: str, method: str = "GET") -> bytes:
+    """The request that `get` sends."""
+    return (f"{method} {path} HTTP/1.1\r\nHost: example.org\r\n"
+            "Connection: close\r\n\r\n").encode()
 
 
-def _server(program: str | Program | None) -> Program:
+def serve(files: Mapping[str, bytes], program: str | Program | None = None,
+          *options: str) -> Site:
+    """Serve these files with the book's server, the newest one unless `program` says else.
+
+    `options` go to the server as they are, such as "--head-seconds", "1"; it gets a free
+    port of this machine in front of them, and its folder behind them.
+    Raises :class:`KitError` when it ends before it serves, with what it complained about.
+    """
+    return Site(files, server_program(program), _runner(), options)
+
+
+def server_program(program: str | Program | None) -> Program:
+    """A built program, one by its name, or the book's newest server."""
     if isinstance(program, Program):
         return program
     if program is None:
@@ -192,35 +255,3 @@ def _server(program: str | Program | None) -> Program:
 
         program = list(chapters.load())[-1]
     return BENCH.build(program)
-
-
-def watch(files: Mapping[str, bytes], path: str = "/",
-          program: str | Program | None = None) -> Timeline:
-    """The system calls that one request costs, from the kit's Darwin.
-
-    With a process for each connection these are all calls of that process; else the
-    calls from one accept to the next.
-    """
-    from ymawky_kit.run import EmulatedRunner
-
-    built = _server(program)
-    runner = EmulatedRunner(report=False, trace=True)
-    with Site(files, built, runner) as site:
-        site.get(path)
-        events = site.calls()
-    children = sorted({e.process for e in events if e.process > 1})
-    if children:
-        lane = [e for e in events if e.process == children[0]]
-    else:
-        first = next(n for n, e in enumerate(events) if e.name == "accept")
-        lane = [e for n, e in enumerate(events)
-                if n >= first and (n == first or e.name != "accept")]
-    calls = [_first(timeline_call(e)) for e in lane]
-    total = sum(e.instructions for e in lane)
-    return Timeline(calls, title=f"GET {path}", ending=f"{count(len(calls), 'system call')}, "
-                    f"{count(total, 'instruction')}")
-
-
-def _first(call: Call) -> Call:
-    """The same call as process 1, so that a single lane needs no name."""
-    return Call(1, call.text, call.result, call.failed, call.forced, call.instructions)

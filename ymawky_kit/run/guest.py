@@ -4,6 +4,8 @@ This Python process becomes the guest: same pid, same descriptors, same death.
 Options (all optional, before FILE):
 
   --trace=FD         append every system call as a line of JSON to this open file
+  --entries          with --trace: write each call when it begins as well
+  --cover=FD         note in this open file which instructions ran, see emu/native.py
   --plan=JSON        a fault plan
   --slide=N          move the program by N bytes
   --strict           spoil registers at calls, check sp
@@ -39,6 +41,8 @@ class Options:
     program: str
     arguments: list[str]
     trace: int | None = None
+    entries: bool = False
+    cover: int | None = None
     plan: str | None = None
     slide: int = 0
     strict: bool = False
@@ -60,6 +64,10 @@ class Options:
             key, _, value = word.partition("=")
             if key == "--trace":
                 options.trace = int(value)
+            elif key == "--entries":
+                options.entries = True
+            elif key == "--cover":
+                options.cover = int(value)
             elif key == "--plan":
                 options.plan = value
             elif key == "--slide":
@@ -85,6 +93,10 @@ class Options:
         found = []
         if self.trace is not None:
             found.append(f"--trace={self.trace}")
+        if self.entries:
+            found.append("--entries")
+        if self.cover is not None:
+            found.append(f"--cover={self.cover}")
         if self.plan is not None:
             found.append(f"--plan={self.plan}")
         if self.slide:
@@ -149,9 +161,13 @@ def _boot(options: Options, data: bytes) -> Machine:
     from ymawky_kit.darwin.lifetime import take_over
     from ymawky_kit.darwin.startup import assemble_machine
     from ymawky_kit.darwin.trace import TraceSink
+    from ymawky_kit.emu.native import shared_table
     from ymawky_kit.emu.plan import FaultPlan
 
-    trace = TraceSink(options.trace) if options.trace is not None else None
+    # First of all: its descriptor must be gone before the guest counts its own.
+    table = shared_table(options.cover) if options.cover is not None else None
+    trace = TraceSink(options.trace, entries=options.entries) \
+        if options.trace is not None else None
     name = options.name if options.name is not None else options.program
     machine, kernel = assemble_machine(
         data,
@@ -165,6 +181,8 @@ def _boot(options: Options, data: bytes) -> Machine:
         hold_lock=True,
         use_native=not options.plain,
     )
+    if table is not None:
+        machine.cover(table)
     kernel.report = not options.quiet
     take_over(kernel, trace)
     return machine

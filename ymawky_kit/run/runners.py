@@ -346,11 +346,15 @@ class EmulatedRunner:
         strict: bool = False,
         plan: str | None = None,
         trace: bool = False,
+        entries: bool = False,
+        cover: int | None = None,
         report: bool = True,
         machine_code: bool = True,
     ) -> None:
         """`plan` is FaultPlan.to_json(); `trace` keeps every call for Process.trace().
 
+        `entries` has calls traced when they begin as well, see TraceSink.  `cover` is
+        the descriptor of a file to note in which instructions ran, see emu/native.py.
         `machine_code=False` does without the few host instructions of emu/native.py, as
         on hosts that have none: slower, and a loop without calls hears no signal.
         """
@@ -359,6 +363,8 @@ class EmulatedRunner:
         self.strict = strict
         self.plan = plan
         self.trace = trace
+        self.entries = entries
+        self.cover = cover
         self.report = report
 
     def command(
@@ -379,7 +385,7 @@ class EmulatedRunner:
             str(program.resolve()), list(args), slide=self.slide, strict=self.strict,
             plan=self.plan, quiet=not self.report, name=str(program),
             plain=not self.machine_code,
-            trace=trace,
+            trace=trace, entries=self.entries, cover=self.cover,
             token=secrets.token_hex(8),
             # In the C locale Python sets this for itself (PEP 538).
             without=None if "LC_CTYPE" in (os.environ if env is None else env) else "LC_CTYPE",
@@ -399,7 +405,8 @@ class EmulatedRunner:
         pass_fds: Sequence[int] = (),
     ) -> Process:
         sink = TraceSink() if self.trace else None
-        handed = [*pass_fds, sink.fileno()] if sink is not None else pass_fds
+        handed = [*pass_fds, *(fd for fd in (self.cover,) if fd is not None),
+                  *([sink.fileno()] if sink is not None else [])]
         command = self.command(
             program, args, trace=sink.fileno() if sink is not None else None, env=env
         )

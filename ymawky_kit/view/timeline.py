@@ -16,7 +16,7 @@ from ymawky_kit.view.core import View, columns, count, esc, grouped, table, tag
 class Call:
     """One system call: `process` counts from 1; `instructions` since the call before it.
 
-    `forced` marks a result that a fault plan made.
+    `forced` marks a result that a fault plan made; `note` is shown for a call without result.
     """
 
     process: int
@@ -25,6 +25,7 @@ class Call:
     failed: bool = False
     forced: bool = False
     instructions: int | None = None
+    note: str = ""
 
 
 class Timeline(View):
@@ -57,8 +58,8 @@ class Timeline(View):
             rows = []
             for number, call in enumerate(calls[: self.limit], 1):
                 rows.append([
-                    str(number), call.text, "=" if call.result else "", call.result,
-                    "(made to happen)" if call.forced else "",
+                    str(number), call.text, "=" if call.result else "",
+                    call.result or call.note, "(made to happen)" if call.forced else "",
                 ])
             lines.extend("  " + line for line in columns(rows, right=frozenset({0})))
             if len(calls) > self.limit:
@@ -77,7 +78,7 @@ class Timeline(View):
             counted = any(call.instructions is not None for call in calls)
             for number, call in enumerate(calls[: self.limit], 1):
                 kind = "yk-failed" if call.failed else None
-                result = esc(call.result) + (" ✗" if call.failed else "")
+                result = esc(call.result or call.note) + (" ✗" if call.failed else "")
                 if call.forced:
                     result += tag("small", " made to happen")
                 row = [
