@@ -11,7 +11,7 @@ import pytest
 
 from ymawky_kit.lab.drive import call, fill, step, trace
 from ymawky_kit.lab.look import build, edit, undo
-from ymawky_kit.lab.magics import BENCH, run_cell
+from ymawky_kit.lab.magics import BENCH, reset_server, run_cell
 from ymawky_kit.lab.play import run, serve
 from ymawky_kit.lab.snippets import Module
 from ymawky_kit.lab.watching import watch
@@ -255,6 +255,86 @@ def test_an_edit_must_name_its_place() -> None:
     assert 44 == run(build("answer")).status
     undo()
     assert 42 == run(build("answer")).status
+
+
+def test_reset_server_takes_everything_back_and_says_what() -> None:
+    edit("first/answer", "start", "#42", "#43")
+    edit("lib/io", "fd_write_all", "mov     x20, x1", "mov     x20, x0")
+    run_cell("mine", "func main\n    mov x0, #9\n    ret")
+    said = reset_server("")
+    assert ("first/answer start", "lib/io fd_write_all") == said.pieces
+    assert said.text().startswith("Back to the book's text: first/answer start, lib/io fd_write")
+    assert "fd_write_all" in said.html()
+    assert 42 == run(build("answer")).status
+    assert () == build("hello").changed
+    assert 9 == run(build("mine")).status, "a reader's own cell has no text to go back to"
+
+
+def test_reset_server_takes_one_piece_or_one_module_back() -> None:
+    def change() -> None:
+        undo()
+        edit("lib/io", "fd_write_all", "mov     x20, x1", "mov     x20, x0")
+        edit("lib/io", "fd_read_some", "mov     x20, x1", "mov     x20, x0")
+        edit("platform/darwin/file", "fd_write", "sys     write", "sys     read")
+
+    change()
+    assert ("lib/io fd_write_all",) == reset_server("lib/io fd_write_all").pieces
+    assert ("lib/io fd_read_some", "platform/darwin/file fd_write") == tuple(
+        sorted(build("cat").changed))
+    change()
+    assert ("lib/io fd_read_some", "lib/io fd_write_all") == tuple(
+        sorted(reset_server("lib/io").pieces))
+    assert ("platform/darwin/file fd_write",) == reset_server("platform/file").pieces
+    assert () == build("cat").changed
+    change()                            # undo() is the same mechanism
+    undo("lib/io", "fd_write_all")
+    undo("platform/darwin/file")
+    assert ("lib/io fd_read_some",) == build("cat").changed
+
+
+def test_reset_server_says_when_there_is_nothing_to_take_back() -> None:
+    for words, said in (("", "Nothing was"), ("lib/io", "lib/io was"),
+                        ("lib/io fd_write_all", "lib/io fd_write_all was")):
+        answer = reset_server(words)
+        assert () == answer.pieces
+        assert f"{said} not changed: all is the book's text." == answer.text()
+    whole = Module.read("lib/io").text
+    run_cell("lib/io", whole.replace("mov     x20, x1", "mov     x20, x0"))
+    assert "take that back: %reset_server lib/io" in reset_server("lib/io fd_write_all").text()
+    assert ("lib/io",) == build("hello").changed
+    assert ("lib/io",) == reset_server("lib/io").pieces
+
+
+def test_a_change_is_marked_again_after_it_was_taken_back() -> None:
+    book = Module.read("first/answer").item("start").text
+    for _ in range(2):
+        assert "NOT THE BOOK'S TEXT" in run_cell(
+            "first/answer start", book.replace("#42", "#43")).text()
+        mine = build("answer")
+        mark = "NOT THE BOOK'S TEXT: built with your first/answer start."
+        assert mark == mine.text().splitlines()[1]
+        assert "yk-mark" in mine.html() and "first/answer start" in mine.html()
+        reset_server("")
+        assert "NOT" not in build("answer").text() and "yk-mark" not in build("answer").html()
+
+
+@pytest.mark.parametrize(("words", "message", "hint"), [
+    ("lib/oi", "there is no module 'lib/oi'", "did you mean 'lib/io'?"),
+    ("lib/io fd_write_al", "lib/io has no function or data named", "mean 'fd_write_all'?"),
+    ("fd_write_all", "there is no module 'fd_write_all'", "%reset_server lib/io fd_write_all"),
+    ("fd_write_al", "there is no module 'fd_write_al'", "did you mean 'fd_write_all'?"),
+    ("nothing_like_it_at_all_0", "there is no module", "write it like: %reset_server lib/io"),
+    ("lib/io fd_write_all now", "takes a module and a name, not 3 words", "lib/io fd_write_all"),
+    ("mine", "'mine' is a cell of your own", "change the cell and run it again"),
+])
+def test_reset_server_names_what_it_does_not_know(words: str, message: str, hint: str) -> None:
+    run_cell("mine", "func mine\n    ret")
+    edit("first/answer", "start", "#42", "#43")
+    with pytest.raises(KitError) as caught:
+        reset_server(words)
+    assert message in str(caught.value)
+    assert hint in str(caught.value)
+    assert ("first/answer start",) == build("answer").changed, "nothing else went back"
 
 
 def test_a_magic_without_a_name_says_how_it_is_written() -> None:

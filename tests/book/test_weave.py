@@ -142,6 +142,7 @@ def test_a_changed_macro_is_used_by_every_module() -> None:
     book = Module.read("include/macros.inc").item("carry_clear").text
     bench.take_cell("include/macros.inc", "carry_clear", book.replace(
         "cmn     xzr, xzr", "adds    xzr, xzr, xzr"))
+    assert ("include/macros.inc carry_clear",) == bench.build("hello").changed
     # cmn is another name for adds that throws its result away: the same bytes.
     assert chapters.build("hello").data == bench.build("hello").data
     bench.take_cell("include/macros.inc", "carry_clear",
@@ -163,6 +164,18 @@ def test_a_whole_module_can_be_a_cell_and_be_changed() -> None:
     assert chapters.build("hello").data != bench.build("hello").data
     bench.take_cell("include/macros.inc", "", macros)
     assert chapters.build("hello").data == bench.build("hello").data
+
+
+def test_all_names_of_one_piece_of_data_mean_that_piece() -> None:
+    bench = Workbench()
+    book = Module.read("first/total").item("total_name").text
+    bench.take_cell("first/total", "total_too_large", book.replace('"too large"', '"no"'))
+    bench.take_cell("first/total", "total_no_number", book.replace('"total"', '"sum"'))
+    built = bench.build("total")
+    assert ("first/total total_name",) == built.changed
+    assert (True, True) == (b"sum\0" in built.data, b"too large" in built.data)
+    assert "first/total total_name" in bench.take_back("first/total", "total_too_large").text()
+    assert chapters.build("total").data == bench.build("total").data
 
 
 def test_an_error_points_into_the_cell_by_the_editors_line_number() -> None:

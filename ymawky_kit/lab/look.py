@@ -134,16 +134,19 @@ def show(module: str, name: str) -> SourceText:
 
 def edit(module: str, name: str, old: str, new: str) -> Listing:
     """Change a piece as a reader would in its cell: `old`, which must occur once, by `new`."""
-    text = BENCH.changed.get(module, {}).get(name) or Module.read(module).item(name).text
+    text = BENCH.edited(module, name)
     if text.count(old) != 1:
         raise KitError.of(f"{module} {name} holds that text {text.count(old)} times, not once",
                           hint="take a longer or an exact piece of it")
     return BENCH.take_cell(module, name, text.replace(old, new))
 
 
-def undo() -> None:
-    """Take back every change to the book's sources."""
-    BENCH.changed.clear()
+def undo(module: str = "", name: str = "") -> None:
+    """Take back every change to the book's sources, or those of a module or a piece.
+
+    The magic `%reset_server` does the same and says what went back.
+    """
+    BENCH.take_back(module, name)
 
 
 class Gaps(View):

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import HTML, display
 
 from ymawky_kit.lab.weave import Place, place
-from ymawky_kit.lab.workbench import Workbench
+from ymawky_kit.lab.workbench import Restored, Workbench
 from ymawky_kit.source import KitError
 from ymawky_kit.view.listing import Listing
 
@@ -32,6 +32,24 @@ class LabMagics(Magics):
         MODULE alone the whole module, a NAME without a slash your own program.
         """
         return run_cell(line, cell)
+
+    @line_magic
+    def reset_server(self, line: str) -> Restored:
+        """%reset_server  or  %reset_server MODULE [NAME]
+
+        Give up your changes to the server, all or those of a module or a function,
+        and go back to the book's text.  Your own cells (%%asm NAME) stay.
+        """
+        return reset_server(line)
+
+
+def reset_server(line: str) -> Restored:
+    """What %reset_server does; raises :class:`KitError` for what src/asm does not have."""
+    words = line.split()
+    if len(words) > 2:
+        raise KitError.of(f"%reset_server takes a module and a name, not {len(words)} words",
+                          hint="write it like: %reset_server lib/io fd_write_all")
+    return BENCH.take_back(*words)
 
 
 def run_cell(line: str, body: str) -> Listing:

@@ -1,7 +1,8 @@
 """What a notebook works on: the book's sources, and what the reader changed in them.
 
 A cell `%%asm MODULE NAME` whose text differs from the book's replaces that piece
-for the rest of the notebook; running the book's own text again takes it back.
+for the rest of the notebook; running the book's own text again takes it back, and
+so do `%reset_server` and `undo()`.
 Every program built later is built from the changed pieces.  Nothing is written to
 src/asm.
 """
@@ -73,18 +74,23 @@ class Program(View):
         shown = ", ".join(names)
         if len(names) > 8:
             shown = f"{len(names)}: {', '.join(names[:3])} … {', '.join(names[-2:])}"
-        facts = [
+        return [
             ("modules", shown),
             ("code", count(self.instructions, "instruction")),
             ("file", count(len(self.data), "byte")),
             ("SHA-256", self.digest[:16] + "…"),
         ]
-        if self.changed:
-            facts.append(("yours", ", ".join(self.changed)))
-        return facts
+
+    def _mark(self) -> str:
+        """What in it is not the book's, "" if all is."""
+        if not self.changed:
+            return ""
+        return f"NOT THE BOOK'S TEXT: built with your {', '.join(self.changed)}."
 
     def text(self) -> str:
         lines = [f"{self.name}: assembled, linked, signed"]
+        if mark := self._mark():
+            lines.append(mark)
         lines.extend(f"  {name:8} {value}" for name, value in self._facts())
         return "\n".join(lines)
 
@@ -92,10 +98,31 @@ class Program(View):
         rows = "".join(
             tag("tr", tag("th", esc(name), scope="row"), tag("td", esc(value)))
             for name, value in self._facts())
+        mark = tag("p", esc(self._mark()), class_="yk-mark") if self.changed else ""
         return tag("div", tag("p", f"{tag('b', esc(self.name))}: assembled, linked, signed",
-                              class_="yk-title"),
+                              class_="yk-title"), mark,
                    tag("div", tag("table", rows, class_="yk-table"), class_="yk-scroll"),
                    class_="yk")
+
+
+class Restored(View):
+    """What of the reader's went back to the book's text: "lib/io fd_write_all", ..."""
+
+    def __init__(self, pieces: Sequence[str], asked: str = "", note: str = "") -> None:
+        self.pieces = tuple(pieces)
+        self._asked = asked
+        self._note = note
+
+    def text(self) -> str:
+        if self.pieces:
+            return (f"Back to the book's text: {', '.join(self.pieces)}.\n"
+                    "What is built from now on is built from it.")
+        said = f"{self._asked or 'Nothing'} was not changed: all is the book's text."
+        return self._note or said
+
+    def html(self) -> str:
+        lines = "<br>".join(esc(line) for line in self.text().splitlines())
+        return tag("div", tag("p", lines, class_="yk-ok"), class_="yk")
 
 
 @dataclass(slots=True)
@@ -112,6 +139,8 @@ class Workbench:
     def take_cell(self, module: str, name: str, body: str) -> Listing:
         """Run a cell that shows a piece (or, with `name` "", a whole module)."""
         book = Module.read(module)
+        called = f"{module} {name}".strip()
+        name = book.item(name).names[0] if name else ""     # data has several names
         known = book.item(name).text if name else book.text.rstrip("\n")
         mine = body.rstrip("\n")
         differs = _plain(mine) != _plain(known)
@@ -134,10 +163,9 @@ class Workbench:
         else:
             rows = _rows(made, {cell})
         size = sum(len(row.data) for row in rows)
-        shown = f"{module} {name}".strip()
-        what = f"{shown}: {_amount(rows, size)}"
+        what = f"{called}: {_amount(rows, size)}"
         if item is not None and item.kind == "macro":
-            what = f"{shown}: a macro, which becomes nothing until it is used"
+            what = f"{called}: a macro, which becomes nothing until it is used"
         mark = _difference(known, mine) if differs else ""
         return Listing(rows, title=what, mark=mark)
 
@@ -147,6 +175,47 @@ class Workbench:
         self.free[name] = body
         rows = _rows(made, {cell})
         return Listing(rows, title=f"{name}: {_amount(rows, sum(len(r.data) for r in rows))}")
+
+    def edited(self, module: str, name: str) -> str:
+        """A piece's text as it is now, the reader's or the book's."""
+        item = Module.read(module).item(name)
+        return self.changed.get(module, {}).get(item.names[0]) or item.text
+
+    def take_back(self, module: str = "", name: str = "") -> Restored:
+        """Give up the reader's text of one piece, of a module, or of all there is.
+
+        Raises :class:`KitError` when src/asm has no such piece.
+        """
+        if not module:
+            pieces = self._changes(self.changed)
+            self.changed.clear()
+            return Restored(pieces)
+        module = _on_darwin(module)
+        if "/" not in module:
+            raise self._not_a_module(module)
+        book = Module.read(module)
+        key = book.item(name).names[0] if name else ""
+        mine = self.changed.get(module, {})
+        if not name:
+            pieces = [f"{module} {piece}".strip() for piece in mine]
+            mine.clear()
+            return Restored(pieces, module)
+        if mine.pop(key, None) is not None:
+            return Restored([f"{module} {key}"])
+        if "" in mine:
+            return Restored([], note=f"{module} {name} was not changed by itself: all of {module} "
+                            f"is yours. To take that back: %reset_server {module}")
+        return Restored([], f"{module} {name}")
+
+    def _not_a_module(self, name: str) -> KitError:
+        if name in self.free:
+            return KitError.of(f"'{name}' is a cell of your own, the book has no text for it",
+                               hint="change the cell and run it again")
+        try:
+            hint = f"write %reset_server {self.module_of(name)} {name}"
+        except KitError as error:
+            hint = error.diagnostics[0].hint or "write it like: %reset_server lib/io fd_write_all"
+        return KitError.of(f"there is no module '{name}' in src/asm", hint=hint)
 
     # -- building ---------------------------------------------------------------
 
@@ -221,7 +290,9 @@ class Workbench:
         return Program(name, image, macho.build(image), objects, changes)
 
     def _changes(self, modules: Iterable[str]) -> list[str]:
-        return [f"{module} {name}".strip() for module in modules
+        """The reader's pieces in these modules, and in what every module includes."""
+        used = dict.fromkeys([*modules, *(m for m in self.changed if m.endswith(".inc"))])
+        return [f"{module} {name}".strip() for module in used
                 for name in self.changed.get(module, {})]
 
     def _close(self, objects: list[ObjectFile],
