@@ -406,3 +406,9 @@ def test_a_slot_must_be_filled_once() -> None:
         build("once", swap={"serve/serial": "mine"})
     with pytest.raises(KitError, match="there is no cell 'nobody'"):
         build("once", swap={"serve/once": "nobody"})
+
+
+def test_a_port_that_the_kernel_chose_is_not_shown() -> None:
+    done = trace(build("once"), "--port", "0", plan="accept 1: EIO")
+    assert b"ymawky: serving . at http://127.0.0.1:(a port)/\n" == done.output
+    assert 'write(1, "127.0.0.1:(a port)", 15)' in [call.text for call in done.calls]

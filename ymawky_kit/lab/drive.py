@@ -148,6 +148,8 @@ def boot_program(program: Program, args: Sequence[str], caught: Streams, plan: P
 _PROCESS_NUMBERS: Final = ("fork", "getpid", "getppid", "wait4")
 #: Arguments that are such numbers: which one, by call.
 _PROCESS_ARGUMENTS: Final = {"wait4": 0, "kill": 0, "proc_info": 2}
+#: The port at which a server says that it serves.
+_PLACE: Final = re.compile(rb"(?<=http://127\.0\.0\.1):\d+")
 #: Addresses say nothing in a list of calls; `step` shows them.
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{9,16}\b")
 
@@ -582,7 +584,14 @@ def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
         status = finish(process, program.name)
         output, errors, events = process.output, process.errors, process.trace()
     last = {event.process: event.total for event in events}
-    return Traced([timeline_call(event) for event in events], title=" ".join([program.name, *args]),
+    calls = [timeline_call(event) for event in events]
+    place = _PLACE.search(output)
+    if place is not None and place[0][1:].decode() not in args:
+        port, name = place[0], b":(a port)"     # the kernel chose it: another one each time
+        output = output.replace(port, name)
+        calls = [replace(call, text=call.text.replace(port.decode(), name.decode()))
+                 for call in calls]
+    return Traced(calls, title=" ".join([program.name, *args]),
                   status=str(status), output=output, errors=errors,
                   instructions=sum(last.values()))
 
