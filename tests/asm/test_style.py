@@ -148,17 +148,6 @@ def test_every_register_in_the_body_is_accounted_for(contract: Contract) -> None
     assert set() == written - allowed
 
 
-def test_modules_of_one_slot_carry_one_contract() -> None:
-    """Out of the same In comes the same Out, and nothing more is spoiled."""
-    by_name: dict[str, list[Contract]] = {}
-    for contract in CONTRACTS:
-        by_name.setdefault(contract.name, []).append(contract)
-    for name, several in by_name.items():
-        if len(several) > 1 and name not in ("start", "main"):
-            texts = {(c.summary, c.takes, c.gives, c.clobbers) for c in several}
-            assert len(texts) == 1, f"{name}: {texts}"
-
-
 def test_no_macro_is_made_beside_the_vocabulary() -> None:
     made = set()
     for path in FILES:

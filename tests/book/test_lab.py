@@ -293,11 +293,11 @@ def test_reset_server_takes_one_piece_or_one_module_back() -> None:
 
 
 def test_reset_server_says_when_there_is_nothing_to_take_back() -> None:
-    for words, said in (("", "Nothing was"), ("lib/io", "lib/io was"),
-                        ("lib/io fd_write_all", "lib/io fd_write_all was")):
+    assert "Nothing to take back: all is the book's text." == reset_server("").text()
+    for words in ("lib/io", "lib/io fd_write_all"):
         answer = reset_server(words)
         assert () == answer.pieces
-        assert f"{said} not changed: all is the book's text." == answer.text()
+        assert f"{words}: nothing to take back, it is the book's text." == answer.text()
     whole = Module.read("lib/io").text
     run_cell("lib/io", whole.replace("mov     x20, x1", "mov     x20, x0"))
     assert "take that back: %reset_server lib/io" in reset_server("lib/io fd_write_all").text()

@@ -117,8 +117,9 @@ class Restored(View):
         if self.pieces:
             return (f"Back to the book's text: {', '.join(self.pieces)}.\n"
                     "What is built from now on is built from it.")
-        said = f"{self._asked or 'Nothing'} was not changed: all is the book's text."
-        return self._note or said
+        if self._asked:
+            return f"{self._asked}: nothing to take back, it is the book's text."
+        return self._note or "Nothing to take back: all is the book's text."
 
     def html(self) -> str:
         lines = "<br>".join(esc(line) for line in self.text().splitlines())
