@@ -434,6 +434,7 @@ class Cpu:
         end = words[native.BLOCK] + words[native.BLOCK_SIZE]
         if words[native.BLOCK] <= pc < end:
             words[native.COUNT] -= (end - pc) // 4
+            self.counter.clip(words[native.BLOCK], (pc - words[native.BLOCK]) // 4 + 1)
 
     def stop(self) -> None:
         """Make `run` come back at the next block."""

@@ -126,6 +126,16 @@ class Counter:
                 index = offset // 4
                 self._cover[index] = max(self._cover[index], size // 4)
 
+    def clip(self, address: int, count: int) -> None:
+        """A fault ended the block at `address` after `count` instructions.
+
+        If it had run to its end before, that is forgotten as well: a table may hold
+        less than what ran, never more.
+        """
+        offset = address - self.words[COVER_BASE]
+        if self._cover is not None and 0 <= offset < self.words[COVER_SIZE]:
+            self._cover[offset // 4] = min(self._cover[offset // 4], count)
+
     def covered(self) -> set[int]:
         """Addresses of the instructions executed since `cover`."""
         base = self.words[COVER_BASE]

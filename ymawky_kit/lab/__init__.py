@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ymawky_kit.lab.covering import coverage
     from ymawky_kit.lab.drive import call, step, trace
     from ymawky_kit.lab.exercise import check
     from ymawky_kit.lab.look import (
@@ -33,14 +34,15 @@ if TYPE_CHECKING:
     from ymawky_kit.lab.watching import watch
 
 __all__ = [
-    "build", "call", "card", "check", "doctor", "dump", "edit", "encode", "filemap", "kernel_says",
-    "listing", "load_ipython_extension", "module", "run", "serve", "show", "sign", "step",
-    "symbols", "trace", "undo", "watch",
+    "build", "call", "card", "check", "coverage", "doctor", "dump", "edit", "encode", "filemap",
+    "kernel_says", "listing", "load_ipython_extension", "module", "run", "serve", "show", "sign",
+    "step", "symbols", "trace", "undo", "watch",
 ]
 
 _HOME = {
-    "check": "exercise", "call": "drive", "step": "drive", "trace": "drive", "run": "play",
-    "serve": "play", "watch": "watching", "load_ipython_extension": "magics",
+    "check": "exercise", "coverage": "covering", "call": "drive", "step": "drive",
+    "trace": "drive", "run": "play", "serve": "play", "watch": "watching",
+    "load_ipython_extension": "magics",
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ymawky_kit import macho
 from ymawky_kit.emu.machine import CallResult
+from ymawky_kit.lab.covering import fold, note, noting, table_of
 from ymawky_kit.lab.family import STAND_IN, Family, numbers, stand_in
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program, tidy
@@ -376,6 +378,7 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
     with _folder(files), streams(stdin) as caught, Family() as family:
         with boot_program(program, [], caught, plan, strict=strict) as machine, \
                 family.over(machine):
+            machine.cover(table_of(program))
             bench = _Bench(machine)
             bench.place(arguments)
             try:
@@ -390,6 +393,7 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
             if any(event.name == "fork" for event in events):
                 others = family.gather(events)
                 events = list(machine.events())
+            fold(program)
             if failed is not None:
                 raise failed from None
             bench.give_back()
@@ -455,11 +459,15 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
             _enter(machine, what, bench.numbers)
         start = machine.registers
         steps, ending = _record(machine, program, limit)
+        note(program, (done.address for done in steps))
         events = list(machine.events())
         if any(event.name == "fork" for event in events):
             if family.is_child:
                 family.hand_over(_from_the_fork_on(start, steps, ending))
             others = family.gather(events)
+            for other in others.values():
+                if isinstance(other, tuple):
+                    note(program, (done.address for done in other[1]))
             known = numbers(list(machine.events()))
             if process > 1:
                 if process not in others:
@@ -578,11 +586,14 @@ def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
     from ymawky_kit.run import EmulatedRunner
 
     faults = parse_plan(plan)
-    runner = EmulatedRunner(trace=True, report=False, slide=slide,
-                            plan=FaultPlan(faults).to_json() if faults else None)
-    with started(runner, program.data, program.name, args, files, stdin) as process:
-        status = finish(process, program.name)
-        output, errors, events = process.output, process.errors, process.trace()
+    with noting(program) as cover:
+        runner = EmulatedRunner(trace=True, entries=True, cover=cover, report=False, slide=slide,
+                                plan=FaultPlan(faults).to_json() if faults else None)
+        with started(runner, program.data, program.name, args, files, stdin) as process:
+            status = finish(process, program.name)
+            _until_children_end(process)
+            output, errors = process.output, process.errors
+            events = [event for event in process.trace() if not event.entered]
     last = {event.process: event.total for event in events}
     calls = [timeline_call(event) for event in events]
     place = _PLACE.search(output)
@@ -594,6 +605,17 @@ def trace(program: Program, *args: str, plan: Plan = None, stdin: bytes = b"",
     return Traced(calls, title=" ".join([program.name, *args]),
                   status=str(status), output=output, errors=errors,
                   instructions=sum(last.values()))
+
+
+def _until_children_end(process: Process) -> None:
+    """The program has ended; what it forked is to end by itself as well, or takes too long."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while True:
+        last = {event.process: event for event in process.trace()}
+        if all(event.name in ("exit", "killed") for n, event in last.items() if n > 1) \
+                or time.monotonic() > deadline:
+            return
+        time.sleep(0.005)
 
 
 @contextmanager

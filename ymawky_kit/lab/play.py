@@ -10,12 +10,12 @@ import re
 import select
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from ymawky_kit.lab.drive import Finished, finish, started
+from ymawky_kit.lab.drive import Files, Finished, finish, started
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program
 from ymawky_kit.source import KitError
@@ -40,7 +40,7 @@ def _runner() -> Runner:
 
 
 def run(program: Program | bytes, *args: str, stdin: bytes = b"",
-        files: Mapping[str, bytes] | None = None) -> Finished:
+        files: Files | None = None) -> Finished:
     """Run an executable to its end, in a folder of its own that holds `files`.
 
     A program that the system refuses to load ends with SIGKILL, as on a Mac.
@@ -158,7 +158,7 @@ class Client:
 class Site:
     """A running server and the folder it serves; `stop` it, or use it in a `with`."""
 
-    def __init__(self, files: Mapping[str, bytes], program: Program, runner: Runner,
+    def __init__(self, files: Files, program: Program, runner: Runner,
                  options: Sequence[str] = ()) -> None:
         self._stack = ExitStack()
         self._shown = " ".join([program.name, *options])
@@ -235,7 +235,7 @@ def plain_request(path: str, method: str = "GET") -> bytes:
             "Connection: close\r\n\r\n").encode()
 
 
-def serve(files: Mapping[str, bytes], program: str | Program | None = None,
+def serve(files: Files, program: str | Program | None = None,
           *options: str) -> Site:
     """Serve these files with the book's server, the newest one unless `program` says else.
 

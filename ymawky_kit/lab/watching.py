@@ -8,11 +8,12 @@ every process of the server waits, which the trace tells (see TraceSink's `entri
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ymawky_kit.lab.drive import Plan, parse_plan, timeline_call
+from ymawky_kit.lab.covering import noting
+from ymawky_kit.lab.drive import Files, Plan, parse_plan, timeline_call
 from ymawky_kit.lab.play import (
     ANSWER_SECONDS,
     Client,
@@ -69,7 +70,7 @@ class Watched(Timeline):
         return self.exchanges[0]
 
 
-def watch(files: Mapping[str, bytes], request: Request = "/",
+def watch(files: Files, request: Request = "/",
           program: str | Program | None = None, plan: Plan = None,
           options: Sequence[str] = (), *, requests: Sequence[Request] | None = None,
           patience: float = 0.0) -> Watched:
@@ -92,14 +93,16 @@ def watch(files: Mapping[str, bytes], request: Request = "/",
     if not wanted:
         raise KitError.of("there is no request to watch")
     faults = parse_plan(plan)
-    runner = EmulatedRunner(report=False, trace=True, entries=True,
-                            plan=FaultPlan(faults).to_json() if faults else None)
-    with Site(files, server_program(program), runner, options) as site:
-        clients = [site.connect() for _ in wanted]
-        log = _Log(site, clients)
-        exchanges = [_talk(client, _pieces(one), log, patience)
-                     for client, one in zip(clients, wanted, strict=True)]
-        events = log.events()
+    built = server_program(program)
+    with noting(built) as cover:
+        runner = EmulatedRunner(report=False, trace=True, entries=True, cover=cover,
+                                plan=FaultPlan(faults).to_json() if faults else None)
+        with Site(files, built, runner, options) as site:
+            clients = [site.connect() for _ in wanted]
+            log = _Log(site, clients)
+            exchanges = [_talk(client, _pieces(one), log, patience)
+                         for client, one in zip(clients, wanted, strict=True)]
+            events = log.events()
     return _timeline(events, ", ".join(_title(one) for one in wanted), exchanges)
 
 

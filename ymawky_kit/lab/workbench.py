@@ -191,7 +191,7 @@ class Workbench:
             pieces = self._changes(self.changed)
             self.changed.clear()
             return Restored(pieces)
-        module = _on_darwin(module)
+        module = on_darwin(module)
         if "/" not in module:
             raise self._not_a_module(module)
         book = Module.read(module)
@@ -242,7 +242,7 @@ class Workbench:
             if cell not in self.free:
                 raise KitError.of(f"there is no cell '{cell}' yet",
                                   hint=f"run the cell that begins with %%asm {cell}")
-        modules = [_on_darwin(module) for module in program.modules if module not in swap]
+        modules = [on_darwin(module) for module in program.modules if module not in swap]
         objects = [self._assemble_module(module) for module in modules]
         objects += [self._assemble_free(self.free[cell])[0] for cell in swap.values()]
         changes = [*self._changes(modules), *(f"{cell} for {m}" for m, cell in swap.items())]
@@ -396,7 +396,7 @@ def _include() -> list[Path]:
     return [asm_root() / "include", asm_root() / "platform" / "darwin"]
 
 
-def _on_darwin(module: str) -> str:
+def on_darwin(module: str) -> str:
     """`platform/file` of chapters.toml is `platform/darwin/file` of src/asm."""
     parts = module.split("/")
     if parts[0] == "platform" and len(parts) == 2:
@@ -415,6 +415,16 @@ def _book_module(module: str, macros: tuple[tuple[str, str], ...]) -> ObjectFile
         with _Include(macros) as include:
             _CACHE[key] = assemble(Source(f"{module}.s", text), include=include, name=module)
     return _CACHE[key]
+
+
+def book_module(module: str) -> ObjectFile:
+    """A module as the book has it, whatever a reader has changed; raises :class:`KitError`."""
+    return _book_module(on_darwin(module), ())
+
+
+def is_of_the_book(made: ObjectFile) -> bool:
+    """Was this made from a module's own text, with the book's macros?"""
+    return any(made is known for (_, _, macros), known in _CACHE.items() if not macros)
 
 
 def _fragments(book: Module, pieces: dict[str, Source]) -> Iterator[Source]:
@@ -465,7 +475,7 @@ def _libraries() -> list[str]:
 
 def _server_modules(module: str | None) -> list[str]:
     """The modules of the first program in the book that holds `module`, else of the newest."""
-    programs = [[_on_darwin(m) for m in p.modules] for p in chapters.load().values()]
+    programs = [[on_darwin(m) for m in p.modules] for p in chapters.load().values()]
     return next((modules for modules in programs if module in modules), programs[-1])
 
 
