@@ -64,10 +64,10 @@ class Coverage(View):
     @property
     def missed(self) -> list[str]:
         """The instructions never reached, by name: `request_line+0x1c`."""
-        return [name for name, _ in self._missed()]
+        return [name for name, _, _ in self._missed()]
 
-    def _missed(self) -> list[tuple[str, str]]:
-        return [(f"{function.name}+{one.offset:#x}", one.row.text)
+    def _missed(self) -> list[tuple[str, str, str]]:
+        return [(f"{function.name}+{one.offset:#x}", one.row.text, _note(one.row))
                 for function in self.functions for one in function.missed]
 
     def summary(self) -> str:
@@ -94,14 +94,14 @@ class Coverage(View):
                 if one.row.label and one.offset:
                     labels[len(body)] = one.row.label
                 body.append(["" if one.reached else _MARK, f"{one.offset:x}",
-                             hex_bytes(one.row.data), one.row.text])
+                             hex_bytes(one.row.data), one.row.text, _note(one.row)])
             for n, line in enumerate(columns(body, right=frozenset({1}))):
                 lines += [f"   {labels[n]}:"] if n in labels else []
                 lines.append("  " + line)
         missed = self._missed()
         if missed:
             lines.append(f"never reached ({_MARK}):")
-            lines += ["  " + line for line in columns([list(pair) for pair in missed])]
+            lines += ["  " + line for line in columns([list(row) for row in missed])]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -115,7 +115,7 @@ class Coverage(View):
             rows: list[list[str]] = []
             for one in function.covered:
                 if one.row.label and one.offset:
-                    rows.append([tag("td", tag("code", esc(one.row.label + ":")), colspan=4,
+                    rows.append([tag("td", tag("code", esc(one.row.label + ":")), colspan=5,
                                      class_="yk-label")])
                 kind = "" if one.reached else " yk-missed"
                 rows.append([
@@ -123,13 +123,21 @@ class Coverage(View):
                     tag("td", tag("code", f"{one.offset:x}"), class_=f"yk-address{kind}"),
                     tag("td", tag("code", hex_bytes(one.row.data)), class_=f"yk-bytes{kind}"),
                     tag("td", code(one.row.text), class_=kind.strip() or None),
+                    tag("td", esc(_note(one.row)), class_="yk-note"),
                 ])
-            parts.append(table(["", "offset", "bytes", "instruction"], rows,
+            parts.append(table(["", "offset", "bytes", "instruction", ""], rows,
                                classes="yk-listing"))
         missed = self._missed()
         if missed:
             parts.append(tag("p", esc(f"never reached ({_MARK}):"), class_="yk-note"))
-            parts.append(table(["where", "instruction"],
-                               [[tag("td", tag("code", esc(name))), tag("td", code(text))]
-                                for name, text in missed], classes="yk-listing"))
+            parts.append(table(["where", "instruction", ""],
+                               [[tag("td", tag("code", esc(name))), tag("td", code(text)),
+                                 tag("td", esc(note), class_="yk-note")]
+                                for name, text, note in missed], classes="yk-listing"))
         return tag("div", *parts, class_="yk")
+
+
+def _note(row: Row) -> str:
+    """`; text_length` where the linker fills in that name, and the text does not say it."""
+    name = row.note.rpartition(" ")[2]
+    return f"; {name}" if name and name not in row.text else ""
