@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
@@ -79,6 +81,46 @@ def test_no_result_leads_up_or_begins_at_the_top(asm: Asm, path: str) -> None:
     if status == 0:
         assert not below.startswith(b"/") and not below.endswith(b"/")
         assert {b".", b"..", b""}.isdisjoint(below.split(b"/")) or below == b""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with something to lose around it, and links that lead there."""
+    top = tmp_path_factory.mktemp("site").resolve()
+    for folder in ("root/a/b", "root/b", "root-old"):
+        (top / folder).mkdir(parents=True)
+    for name in ("root/file", "root/a/file", "root/%2e%2e", "secret", "root-old/secret"):
+        (top / name).write_text(name)
+    (top / "root" / "up").symlink_to("..")
+    (top / "root" / "a" / "out").symlink_to("../../secret")
+    (top / "root" / "b" / "in").symlink_to("../a")
+    return top / "root"
+
+
+NAMES = st.sampled_from(["a", "b", "file", "up", "out", "in", "secret", "root-old", "..", ".", "",
+                         "%2e%2e", "%252e%252e", ".%2E", "%2F", "..%2fsecret", "x%00", "f%69le"])
+ELOOP = constants("abi.inc")["ELOOP"]
+
+
+@given(st.lists(NAMES, min_size=1, max_size=8).map("/".join))
+def test_what_resolves_and_opens_lies_in_the_root(asm: Asm, site: Path, path: str) -> None:
+    """Only a link makes realpath leave, and such a path is never opened."""
+    status, below, _ = resolve(asm, b"/" + path.encode())
+    if status or not below:
+        return
+    names = below.decode().split("/")
+    linked = any((site / Path(*names[:n + 1])).is_symlink() for n in range(len(names)))
+    inside = Path(os.path.realpath(site / Path(*names))).is_relative_to(site)
+    assert inside or linked
+    root = asm.call("directory_open", asm.alloc(os.fsencode(site) + b"\0")).value
+    opened = asm.call("file_open_below", root, asm.alloc(below + b"\0"))
+    if not opened.carry:
+        asm.call("fd_close", opened.value)
+    asm.call("fd_close", root)
+    exists = os.path.lexists(site / Path(*names))
+    assert opened.carry == (linked or not exists)
+    if linked:
+        assert ELOOP == opened.value
 
 
 @pytest.mark.parametrize("size", [10, 11, 30])
