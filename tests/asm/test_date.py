@@ -44,5 +44,18 @@ def test_every_day_of_four_hundred_years_and_some(asm: Asm) -> None:
             for day in (first, first - datetime.timedelta(1)):
                 if day >= EPOCH:
                     result = asm.call("date_calendar", (day - EPOCH).days)
-                    assert (day.day, day.month, day.year) == (
+                    month_of_3 = day.month + 12 * (day.month < 3)       # 13 is January
+                    assert (day.day, month_of_3, day.year) == (
                         result["x0"], result["x1"], result["x2"])
+
+
+def test_a_date_costs_the_same_on_every_day(asm: Asm) -> None:
+    """Else a request would cost more in January, and every stored count would be wrong then."""
+    costs = set()
+    at = asm.alloc(32)
+    for month in range(1, 13):
+        for year, day in ((1970, 1), (2024, 28), (2026, 11), (9999, 28)):
+            seconds = int(datetime.datetime(year, month, day, 12, 34, 56,
+                                            tzinfo=datetime.UTC).timestamp())
+            costs.add(asm.call("date_write", at, seconds).instructions)
+    assert 1 == len(costs), costs

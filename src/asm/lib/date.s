@@ -15,7 +15,7 @@
 
 // date_texts holds, behind seven names of days of 8 bytes each:
 .equ DATE_CLOCK,        56          // the part behind the year, 16 bytes
-.equ DATE_MONTHS,       72 - 4      // twelve names, 4 bytes each, from 1
+.equ DATE_MONTHS,       72 - 12     // twelve names, 4 bytes each, from 3
 .equ DATE_PAIRS,        120         // 00 to 99, 2 bytes each
 
 .equ DAYS_IN_ERA,       146097      // four hundred years
@@ -86,11 +86,13 @@ func date_write
 // and, within it, a year every 1461/4. A year that begins in March has its leap
 // day at the end, and its months begin about every 153/5 days: 2141/65536 of a
 // month a day. Multiplying by 2939745/2^32 is dividing by 1461, remainder and
-// all. After Neri and Schneider, "Euclidean affine functions and their
+// all. No branch depends on the day, so a date costs the same all year round.
+// After Neri and Schneider, "Euclidean affine functions and their
 // application to calendar algorithms", 2022.
 //
 //   In     x0 days since 1970, up to the end of 9999
-//   Out    x0 day, from 1   x1 month, from 1   x2 year
+//   Out    x0 day, from 1   x1 month: 3 March, ... 12 December, 13 January,
+//          14 February   x2 year
 //   Clob   x3 x5-x7
 //   Frame  none (leaf)
 //
@@ -124,10 +126,7 @@ func date_calendar
     udiv    x0, x0, x5
     add     x0, x0, #1
     cmp     x1, #12
-    b.ls    Ldate_calendar_done
-    sub     x1, x1, #12             // January and February: the next year
-    add     x2, x2, #1
-Ldate_calendar_done:
+    cinc    x2, x2, hi              // January and February: the next year
     ret
 
 rodata
@@ -135,7 +134,7 @@ rodata
 date_texts:                         // digits replace the small letters
     .ascii  "Sun, dd Mon, dd Tue, dd Wed, dd Thu, dd Fri, dd Sat, dd "
     .ascii  " hh:mm:ss GMT\r\n\0"
-    .ascii  "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
+    .ascii  "Mar Apr May Jun Jul Aug Sep Oct Nov Dec Jan Feb "
     .ascii  "0001020304050607080910111213141516171819"
     .ascii  "2021222324252627282930313233343536373839"
     .ascii  "4041424344454647484950515253545556575859"
