@@ -187,33 +187,6 @@ def test_a_program_may_be_moved_by_whole_pages_only() -> None:
             trace(hello, slide=slide)
 
 
-def test_a_site_answers_and_is_gone_when_stopped() -> None:
-    site = serve({"index.html": b"<p>hi", "d/e.txt": b"deep"})
-    try:
-        assert (200, b"<p>hi") == (site.get("/").status, site.get("/").body)
-        assert b"deep" == site.get("/d/e.txt").body
-        assert 404 == site.get("/none").status
-        assert b"" == site.get("/", "HEAD").body
-    finally:
-        site.stop()
-    site.stop()
-    with pytest.raises(OSError, match="refused"):
-        site.get("/")
-
-
-def test_a_program_that_is_no_server_says_so() -> None:
-    with pytest.raises(KitError, match="without"):
-        serve({}, "hello")
-
-
-def test_one_requests_calls_end_with_exit_and_are_the_same_twice() -> None:
-    first, second = watch({"index.html": b"x"}), watch({"index.html": b"x"})
-    assert first.text() == second.text()
-    assert first.calls[-1].text.startswith("exit(")
-    assert [1, 1, 1, 1] == [call.process for call in first.calls][:4]
-    assert {1, 2} == {call.process for call in first.calls}
-
-
 def test_nothing_is_left_open() -> None:
     run_cell("nothing", "func nothing\n    ret\n")
     build("hello")

@@ -266,3 +266,24 @@ def test_the_fault_plan_cuts_a_call_short(guest: Guest, file: int) -> None:
         assert "EAGAIN" == guest.fails("sendfile", file, accepted, 0, length, 0, 0)
         guest.task.short = None
         assert DATA[:100] * 2 == received(client, 200)
+
+
+@pytest.mark.parametrize(("allowed", "arrives"), [
+    (3, b"hea"), (5, b"head1"), (7, b"head1he"), (10, b"head1head2"),
+    (12, b"head1head2" + DATA[:2]),
+])
+def test_headers_and_file_share_what_the_fault_plan_allows(
+    guest: Guest, file: int, allowed: int, arrives: bytes
+) -> None:
+    accepted, client = guest.connection()
+    with client:
+        length = length_of(guest)
+        parts = hdtr(guest, [b"head1", b"head2"])
+        guest.task.short = allowed
+        assert "EINTR" == guest.fails("sendfile", file, accepted, 0, length, parts, 0)
+        guest.task.short = None
+        assert allowed == guest.memory.u64(length)
+        client.settimeout(0.2)
+        assert arrives == received(client, allowed)
+        with pytest.raises(TimeoutError):
+            client.recv(1)

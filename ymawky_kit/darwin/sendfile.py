@@ -115,6 +115,10 @@ def _transfer(
             limit == 0 or limit > sum([size for _, size in buffers])
         )
         count.sent += endpoint.send(task, fd, buffers, more=follows)
+        if task.short is not None:      # one allowance for headers and file together
+            if count.sent < sum([size for _, size in buffers]):
+                raise Errno(_cut_short(fd))
+            task.short -= count.sent
     left = status.st_size - offset
     if limit:
         left = min(left, limit - count.sent)
@@ -144,9 +148,14 @@ def _send_file(
         if not nonblocking:
             fcntl.fcntl(fd, fcntl.F_SETFL, flags)
     if short is not None:
-        raise Errno(EAGAIN if nonblocking else EINTR)
+        raise Errno(_cut_short(fd))
     if nonblocking and left >= _MUCH and not host_socket.ready(fd, POLLOUT):
         raise Errno(EAGAIN)
+
+
+def _cut_short(fd: int) -> int:
+    """What a call says that could not send everything."""
+    return EAGAIN if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK else EINTR
 
 
 def _loop(

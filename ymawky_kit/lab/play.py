@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ymawky_kit.run import ExitStatus, Process, Runner
 
 ANSWER_SECONDS: Final = 10.0
+#: Until a server must have said that it serves.
+START_SECONDS: Final = 10.0
 #: Between two pieces of a request.
 PAUSE_SECONDS: Final = 0.05
 _SIGNALS: Final = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 9: "SIGKILL", 10: "SIGBUS",
@@ -166,7 +168,7 @@ class Site:
             self.process: Process = self._stack.enter_context(started(
                 runner, program.data, program.name,
                 ["--port", "0", "--address", "127.0.0.1", *options, "."], files))
-            line = self.process.wait_for(b"serving")
+            line = self.process.wait_for(b"serving", START_SECONDS)
             found = re.search(rb"http://127\.0\.0\.1:(\d+)/", line)
             if found is None:
                 raise KitError.of(f"the server said {line!r} and not where it serves")

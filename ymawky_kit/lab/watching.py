@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Request = str | bytes | Sequence[bytes]
 
 _LOOK_SECONDS: Final = 0.002
+#: Lines of trace after which a server is taken to be in a loop; a request needs some ten.
+CALLS_MAX: Final = 20_000
 _ENDS: Final = ("exit", "killed")
 
 
@@ -84,7 +86,8 @@ def watch(files: Files, request: Request = "/",
     The lane of the parent (or of the only process) goes from one accept to the next;
     that of a child, from fork to exit.  A client whose request is not complete hangs up
     as soon as the server has nothing to do but wait for more, or, with `patience`, after
-    so many seconds.  Raises :class:`KitError` when the server is busy for ten seconds.
+    so many seconds.  Raises :class:`KitError` when the server does not come to rest in
+    ten seconds, or ends before it accepts anybody.
     """
     from ymawky_kit.emu.plan import FaultPlan
     from ymawky_kit.run import EmulatedRunner
@@ -116,7 +119,10 @@ def _title(request: Request) -> str:
     if isinstance(request, str):
         return f"GET {request}"
     pieces = _pieces(request)
-    line = b"".join(pieces).split(b"\r\n")[0].decode("latin-1")
+    whole = b"".join(pieces)
+    if not whole:
+        return "a client that says nothing"
+    line = whole.split(b"\r\n")[0].decode("latin-1")
     shown = line if len(line) <= 60 else f"{line[:57]}…"
     return shown if len(pieces) == 1 else f"{shown}, in {len(pieces)} pieces"
 
@@ -155,9 +161,10 @@ class _Log:
         Raises :class:`KitError` when that takes longer than ten seconds.
         """
         deadline = time.monotonic() + ANSWER_SECONDS
-        while not self._idle():
-            if time.monotonic() > deadline:
-                raise KitError.of(f"the server is still busy after {ANSWER_SECONDS:g} seconds",
+        while not self._idle(events := self.events()):
+            if len(events) > CALLS_MAX or time.monotonic() > deadline:
+                raise KitError.of("the server does not come to rest, after "
+                                  f"{count(sum(not e.entered for e in events), 'system call')}",
                                   hint="is there a loop that never ends?")
             for client in self._clients:
                 client.collect()
@@ -165,9 +172,9 @@ class _Log:
         for client in self._clients:
             client.collect()
 
-    def _idle(self) -> bool:
+    def _idle(self, events: Sequence[SyscallEvent]) -> bool:
         over = self._site.process.status is not None
-        lanes = _lanes(self.events())
+        lanes = _lanes(events)
         forks = [e for e in lanes.get(1, []) if e.name == "fork" and e.result]
         children = range(2, 2 + len(forks))
         if not over and not self._waits(lanes.get(1, []), _accepted(lanes.get(1, []))):
@@ -216,7 +223,10 @@ def _served_by(child: int, parent: Sequence[SyscallEvent]) -> list[SyscallEvent]
 def _timeline(events: Sequence[SyscallEvent], title: str,
               exchanges: Sequence[Exchange]) -> Watched:
     lanes = _lanes(events)
-    first = next(n for n, e in enumerate(lanes[1]) if e.name == "accept" and not e.entered)
+    first = next((n for n, e in enumerate(lanes[1]) if e.name == "accept" and not e.entered),
+                 None)
+    if first is None:
+        raise KitError.of("the server ended before it accepted anybody")
     lanes[1] = lanes[1][first:]
     calls: list[Call] = []
     made = 0
