@@ -126,7 +126,7 @@ class Coverage(View):
                     tag("td", esc(_note(one.row)), class_="yk-note"),
                 ])
             parts.append(table(["", "offset", "bytes", "instruction", ""], rows,
-                               classes="yk-listing"))
+                               classes="yk-listing yk-covered"))
         missed = self._missed()
         if missed:
             parts.append(tag("p", esc(f"never reached ({_MARK}):"), class_="yk-note"))

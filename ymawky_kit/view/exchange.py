@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ymawky_kit.view.core import View, columns, count, esc, table, tag
+from ymawky_kit.view.core import View, columns, count, esc, printable, table, tag
 
 #: Fields of a reply that differ from day to day or from copy to copy.
 _VARYING: Final = re.compile(
@@ -21,6 +21,7 @@ BYTES_SHOWN: Final = 512
 _ROW: Final = 16            # bytes in a line of the text form
 _NARROW_ROW: Final = 8      # and of the HTML form, which must fit a telephone
 _MASK: Final = "·"
+_ESCAPES: Final = {0x09: r"\t", 0x0A: r"\n", 0x0D: r"\r"}
 
 
 class Exchange(View):
@@ -123,12 +124,8 @@ def _rows(data: bytes, width: int) -> Iterator[_Row]:
 
 
 def _seen(byte: int) -> str:
-    """A byte as one character: CR and LF and their like as the symbols made for them."""
-    if byte < 0x20:
-        return chr(0x2400 + byte)
-    if byte == 0x7F:
-        return "\u2421"
-    return chr(byte) if byte < 0x7F else "."
+    """A byte as Python would write it, where that is short; all else a dot."""
+    return _ESCAPES.get(byte) or printable(bytes([byte]))
 
 
 class Bytes(View):
