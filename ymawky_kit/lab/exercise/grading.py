@@ -17,6 +17,7 @@ from ymawky_kit.lab import drive
 from ymawky_kit.lab.drive import Argument, Plan
 from ymawky_kit.lab.family import Family
 from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.workbench import Program
 from ymawky_kit.view.core import View, esc, tag
 from ymawky_kit.view.registers import value
 
@@ -130,9 +131,13 @@ def _again(function: str, arguments: Sequence[Argument]) -> str:
 
 
 @contextmanager
-def trial(function: str, plan: Plan = None, stdin: bytes = b"") -> Iterator[Hand]:
-    """A hand for the answer `function`, in a machine that spoils what calls may change."""
-    program = BENCH.build_around(function)
+def trial(function: str, plan: Plan = None, stdin: bytes = b"",
+          program: Program | None = None) -> Iterator[Hand]:
+    """A hand for the answer `function`, in a machine that spoils what calls may change.
+
+    `program` holds the function, when the kit shall not make one around it.
+    """
+    program = program or BENCH.build_around(function)
     with drive.streams(stdin) as files, Family() as family, \
             drive.boot_program(program, [], files, plan, strict=True) as machine, \
             family.over(machine):
