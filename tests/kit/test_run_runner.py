@@ -258,7 +258,8 @@ def test_trace_has_a_limit(tmp_path: Path) -> None:
 
 def test_options_survive_the_command_line() -> None:
     options = Options(
-        "prog", ["--a", "b c"], trace=7, plan=FaultPlan([Fault("read", 2, 5)]).to_json(),
+        "prog", ["--a", "b c"], trace=7, entries=True, cover=8,
+        plan=FaultPlan([Fault("read", 2, 5)]).to_json(),
         slide=0x4000, strict=True, plain=True, quiet=True, name="n", token="x", without="LC_CTYPE",
     )
     assert options == Options.parse(options.words())

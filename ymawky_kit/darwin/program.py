@@ -242,6 +242,7 @@ def start_program(
     """Point a kernel's processor at a freshly loaded program."""
     kernel.symbols = loaded.symbols
     kernel.text = loaded.text
+    kernel.cpu.counter.uncover()        # a coverage table is that of one program
     kernel.task.executable = path
     kernel.task.arguments = tuple(argv)
     return prepare(

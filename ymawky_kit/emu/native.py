@@ -120,7 +120,7 @@ class Counter:
 
     def note(self, address: int, size: int) -> None:
         """What the native hook does for coverage, for hosts without it."""
-        if self._cover is not None:
+        if self._cover is not None and self.words[COVER]:
             offset = address - self.words[COVER_BASE]
             if 0 <= offset < self.words[COVER_SIZE]:
                 index = offset // 4
@@ -133,8 +133,13 @@ class Counter:
         less than what ran, never more.
         """
         offset = address - self.words[COVER_BASE]
-        if self._cover is not None and 0 <= offset < self.words[COVER_SIZE]:
+        if self._cover is not None and self.words[COVER] \
+                and 0 <= offset < self.words[COVER_SIZE]:
             self._cover[offset // 4] = min(self._cover[offset // 4], count)
+
+    def uncover(self) -> None:
+        """Note no more: what runs from here on is another program."""
+        self.words[COVER] = 0
 
     def covered(self) -> set[int]:
         """Addresses of the instructions executed since `cover`."""

@@ -7,6 +7,8 @@ functions in `ymawky_kit.lab` fill them.
     registers  Registers         before and after
     trace      Trace             the trace player (static/yk-trace.js)
     timeline   Timeline          system calls, one lane a process
+    exchange   Exchange, Bytes   a request and its reply, as lines and byte by byte
+    coverage   Coverage          code with a mark at what was never reached
     filemap    FileMap           a file's regions, and the memory they become
     encoding   EncodingCard      the 32 bits of one instruction
     lexer      Arm64Lexer        colours for assembly
