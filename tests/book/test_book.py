@@ -22,6 +22,7 @@ PAGES = ["book/intro", "notebooks/00-before-you-start", "notebooks/01-first-inst
          "notebooks/02-the-kernels-door", "notebooks/03-from-text-to-mach-o",
          "notebooks/04-bytes-strings-numbers", "notebooks/08-from-url-to-path",
          "book/appendix/aarch64", "book/appendix/system-calls", "book/appendix/mach-o-map",
+         "book/appendix/growth",
          "book/appendix/glossary", "book/appendix/solutions"]
 
 

@@ -44,15 +44,18 @@ Examples:
 def regen(check: bool, notebooks: tuple[Path, ...]) -> None:
     """Run the notebooks and store what they show.
 
+    Without a notebook's name: all of them, and the page of how the programs grow.
     The same sources give the same bytes, so --check finds every output that is
     no longer true.
     """
-    from ymawky_kit.lab import notebook
+    from ymawky_kit.lab import growth, notebook
     from ymawky_kit.lab.regen import regen as regen_all
 
     chosen = notebook.paths(notebooks)
-    with progress("running", chosen) as begin:
-        said = regen_all(chosen, check=check, progress=lambda path: begin(path.name))
+    pages = not notebooks
+    with progress("running", [*chosen, *([growth.PAGE] if pages else [])]) as begin:
+        said = regen_all(chosen, check=check, pages=pages,
+                         progress=lambda path: begin(path.name))
     _conclude(said, check, "the stored outputs are what the notebooks show")
 
 

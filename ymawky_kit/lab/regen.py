@@ -1,4 +1,4 @@
-"""`ymawky regen`: run the notebooks and store what they showed.
+"""`ymawky regen`: run the notebooks and store what they showed, and what programs cost.
 
 The stored outputs are what readers of the published book see and what nbval
 compares with, so the same sources must give the same bytes on every machine.
@@ -150,10 +150,11 @@ def regenerate(path: Path, rules: Rules) -> Regenerated:
 
 
 def regen(chosen: Sequence[Path] = (), *, check: bool = False,
-          progress: Callable[[Path], None] | None = None) -> list[str]:
+          pages: bool = True, progress: Callable[[Path], None] | None = None) -> list[str]:
     """Run the notebooks; returns one line for each whose stored outputs were not these.
 
-    With `check`, nothing is written.
+    With `pages`, the page of measured numbers is made anew as well.  With `check`,
+    nothing is written.
     """
     rules = load_rules(nb.folder().parent / "tests" / "nbval_sanitize.cfg")
     said = []
@@ -165,4 +166,15 @@ def regen(chosen: Sequence[Path] = (), *, check: bool = False,
             said.append(f"{path.name}: stored outputs differ from what it shows now")
             if not check:
                 path.write_text(result.text, encoding="utf-8")
+    if pages:
+        from ymawky_kit.lab import growth
+
+        page = nb.folder().parent / growth.PAGE
+        if progress is not None:
+            progress(page)
+        text = growth.markdown()
+        if not page.is_file() or page.read_text(encoding="utf-8") != text:
+            said.append(f"{page.name}: its numbers differ from what is measured now")
+            if not check:
+                page.write_text(text, encoding="utf-8")
     return said
