@@ -331,4 +331,4 @@ def test_a_wrong_feature_is_shown_with_its_line(
 
 def test_every_feature_is_one_that_a_program_of_the_book_has() -> None:
     have = {feature for program in chapters.load().values() for feature in program.features}
-    assert set(FEATURES) - {"total"} <= have
+    assert set(FEATURES) == have

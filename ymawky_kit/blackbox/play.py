@@ -37,7 +37,8 @@ class Record:
     happened: list[Happened] = field(default_factory=list)
     wanted: str = ""                # in words, of the step that failed
     faults: list[str] = field(default_factory=list)
-    no_answer: bool = False         # the server kept a client waiting
+    no_answer: bool = False         # the server said nothing at all
+    stuck: bool = False             # it kept a client waiting, or the connection open
 
     @property
     def passed(self) -> bool:
@@ -127,6 +128,7 @@ class Player:
                 self._record.fail("a server that takes the connection",
                                   f"it does not: {error.strerror or error}")
                 self._record.no_answer = isinstance(error, TimeoutError)
+                self._record.stuck = True
                 raise _Failed from None
         return self._clients[name]
 
@@ -139,7 +141,7 @@ class Player:
             try:
                 client.send(piece, self._seconds)
             except TimeoutError:
-                self._record.no_answer = True
+                self._record.no_answer = self._record.stuck = True
                 self._record.fail("a server that reads on",
                                   f"for {self._seconds:g} s it took no more of what is sent")
                 raise _Failed from None
@@ -155,6 +157,7 @@ class Player:
         faults = []
         if not complete:
             self._record.no_answer = not client.received
+            self._record.stuck = True
             faults.append(
                 f"no answer within {seconds:g} s" if not client.received else
                 f"the connection is still open {seconds:g} s later")
@@ -169,7 +172,7 @@ class Player:
         client = self._client(step.client)
         if not client.read(step.count, self._seconds, step.pause):
             self._record.happened.append(Happened(step.client, "came", bytes(client.received)))
-            self._record.no_answer = not client.ended
+            self._record.no_answer = self._record.stuck = not client.ended
             self._fail(step.client, f"at least {step.count} bytes",
                        [f"only {len(client.received)} came"])
 
@@ -193,6 +196,7 @@ class Player:
         assert self._ended is not None
         status = self._ended(self._seconds)
         if status != step.status:
+            self._record.stuck = True
             self._record.fail(
                 f"the server ends with exit status {step.status}",
                 f"it still runs {self._seconds:g} s later" if status is None

@@ -130,6 +130,7 @@ class Started:
         """Raises :class:`NotServing`, when the process has been ended."""
         self.process = process
         self._seen = 0
+        self._others: set[int] = set()      # processes of earlier cases
         self._said = 0
         try:
             self.address = self._find(seconds)
@@ -159,16 +160,18 @@ class Started:
         text = said.decode(errors="replace").strip()
         return f", but: {text.splitlines()[-1]}" if text else ""
 
-    def ending(self) -> str | None:
-        """How it ended, with its last words; None while it runs."""
-        status = self.process.status
+    def ending(self, within: float = 0.0) -> str | None:
+        """How it ended, with its first words to that; None when it still runs then."""
+        deadline = time.monotonic() + within
+        while (status := self.process.status) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
         if status is None:
             return None
         words = f"exit status {status.code}"
         if status.signal:
             words = f"killed by signal {status.signal} {_SIGNALS.get(status.signal, '')}".rstrip()
-        said = self.process.errors[-300:].decode(errors="replace").strip()
-        return f"{words}; it said: {said.splitlines()[-1]}" if said else words
+        said = self.errors().strip()
+        return f"{words}; it said: {said.splitlines()[0]}" if said else words
 
     def player(self, seconds: float) -> Player:
         """Clients for it."""
@@ -183,7 +186,9 @@ class Started:
 
     def mark(self) -> None:
         """From here on, `calls` and `errors` are those of the next case."""
-        self._seen = len(self.process.trace())
+        events = self.process.trace()
+        self._seen = len(events)
+        self._others = {event.process for event in events} - {1}
         self._said = len(self.process.errors)
 
     def calls(self) -> tuple[SyscallEvent, ...]:
@@ -194,7 +199,7 @@ class Started:
             before, found = found, self.process.trace()
             if len(before) == len(found):
                 break
-        return found[self._seen:]
+        return tuple(e for e in found[self._seen:] if e.process not in self._others)
 
     def errors(self) -> str:
         """What it said on standard error since `mark`."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: How long a client waits for an answer, a program for its end.
 SECONDS: Final = 5.0
+_ENDING_SECONDS: Final = 0.2
 #: After so many cases in a row without any answer, the others are not tried.
 GIVE_UP: Final = 5
 
@@ -95,12 +96,15 @@ class _Local:
         self._once = once
         self._seconds = seconds
         self._served = False
+        self._last: Started | None = None       # that should still be running
         self._runs = 0
 
     def play(self, case: Case) -> Result:
         return self._run(case) if isinstance(case, Run) else self._talk(case)
 
     def _talk(self, case: Talk) -> Result:
+        before = None if self._last is None else self._last.ending()
+        self._last = None
         try:
             server = self._program.server(case, new=self._once)
         except NotServing as error:
@@ -113,16 +117,24 @@ class _Local:
         server.mark()
         record = server.player(self._seconds).play(case)
         self._look(case, server, record)
+        if before is not None:
+            record.fail("a server that goes on serving",
+                        f"the server had ended behind the case before: {before}")
         if record.passed:
             return Result(case, "passed", record)
         result = Result(case, "failed", record, calls=server.calls(), errors=server.errors())
-        self._program.drop(server)      # not to be trusted any more
+        if record.stuck:
+            self._program.drop(server)      # it may never come back
         return result
 
     def _look(self, case: Talk, server: Started, record: Record) -> None:
         """A server that ended on the way has failed, unless that is what it should do."""
-        ending = server.ending()
-        if ending is None or self._once or (record.passed and case.ends_it):
+        # A client sees the end of its connection before we see that of the process.
+        ending = server.ending(0.0 if record.passed or record.stuck else _ENDING_SECONDS)
+        if self._once or (record.passed and case.ends_it):
+            return
+        if ending is None:
+            self._last = server
             return
         record.faults.append(f"the server itself ended: {ending}")
         record.wanted = record.wanted or "a server that goes on serving"

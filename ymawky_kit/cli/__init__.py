@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from ymawky_kit.cli import asm, author, build, doctor, failure, inspect, run, serve
+from ymawky_kit.cli import asm, author, build, check, doctor, failure, inspect, run, serve
 
 _EXAMPLES = """\b
 Examples:
@@ -18,6 +18,7 @@ Examples:
   ymawky build -o ymawky        only build it: a macOS executable
   ymawky inspect ymawky         what is in that file, and what the kernel would say
   ymawky trace ymawky --help    which system calls it makes
+  ymawky check -c 07 --binary x try a server of your own with the cases of chapter 07
   ymawky doctor                 what is missing here, and how to mend it
 """
 
@@ -36,7 +37,7 @@ def ymawky() -> None:
 
 
 for command in (
-    build.build, serve.serve, run.run, run.trace, asm.asm, inspect.inspect,
+    build.build, serve.serve, run.run, run.trace, check.check, asm.asm, inspect.inspect,
     doctor.doctor, author.weave, author.regen, author.book,
 ):
     ymawky.add_command(command)

@@ -224,7 +224,7 @@ DEADLINE: Final = (
           Expect(Want((408,)), "slow"), Expect(Want((408,), head_only=True), "slow with HEAD"),
           Expect(Want(), "silent")), options=_SECONDS),
     Talk("trickling does not move the deadline", "deadline", _LATE,
-         (Send((b"X",) * 50, pause=0.05), Expect(Want((408,), may_reset=True), within=0.8)),
+         (Send((b"X",) * 36, pause=0.05), Expect(Want((408,), may_reset=True), within=0.7)),
          options=_SECONDS),
     Talk("who is in time is served, however slowly", "deadline", _LATE,
          ask(tuple(request()[n:n + 9] for n in range(0, len(request()), 9)), SERVED, pause=0.05),

@@ -1,0 +1,143 @@
+"""Results in words: for a failed case what was sent, what came, what was wanted, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ymawky_kit.blackbox.case import Case
+from ymawky_kit.blackbox.play import Happened
+from ymawky_kit.blackbox.suite import Result
+from ymawky_kit.features import FEATURES
+
+_WIDTH: Final = 100
+_MARGIN: Final = 12
+_LINES_MAX: Final = 10
+_EVENTS_MAX: Final = 24
+_CALLS_MAX: Final = 30
+_WORDS: Final = {"sent": "sends", "came": "gets"}
+
+
+def listing(cases: Iterable[Case]) -> list[str]:
+    """All cases under the sentence of their feature."""
+    lines: list[str] = []
+    feature = ""
+    for case in cases:
+        if case.feature != feature:
+            feature = case.feature
+            lines += ["", f"{feature}: {FEATURES[feature]}"]
+        lines.append(f"  {case.name}")
+    return lines[1:]
+
+
+def failure(result: Result, *, traced: str | None) -> list[str]:
+    """A failed case.  `traced` says why there are no calls, None when there are."""
+    record = result.record
+    lines = [f"FAILED  {result.case.feature}: {result.case.name}"]
+    lines += _happened(record.happened)
+    for fault in record.faults:
+        lines += _labelled("wrong", [fault])
+    lines += _labelled("expected", [record.wanted])
+    lines += _labelled("because", [result.case.why])
+    said = [line for line in result.errors.splitlines() if line.strip()]
+    if said:
+        lines += _labelled("it said", _cut(said))
+    if traced is not None:
+        lines += _labelled("calls", [traced])
+    elif result.calls:
+        calls = [f"{event.process}  {event.text}" for event in result.calls]
+        lines += _labelled("calls", _middle(calls, _CALLS_MAX))
+    else:
+        lines += _labelled("calls", ["none"])
+    return lines
+
+
+def brief(result: Result) -> str:
+    """A failed case in one line."""
+    return f"FAILED  {result.case.feature}: {result.case.name}: {result.record.faults[0]}"
+
+
+def summary(results: Sequence[Result]) -> list[str]:
+    """A line for each feature, the skipped with their reasons, and the count."""
+    lines = []
+    width = max((len(result.case.feature) for result in results), default=0)
+    for feature in dict.fromkeys(result.case.feature for result in results):
+        those = [result for result in results if result.case.feature == feature]
+        passed = sum(result.outcome == "passed" for result in those)
+        lines.append(f"{feature:{width}}  {passed:3} of {len(those)}")
+    for outcome in ("skipped", "not tried"):
+        reasons = [result.reason for result in results if result.outcome == outcome]
+        for reason in dict.fromkeys(reasons):
+            lines.append(f"{outcome}: {_cases(reasons.count(reason))}, {reason}")
+    counts = {outcome: sum(result.outcome == outcome for result in results)
+              for outcome in ("passed", "failed", "skipped", "not tried")}
+    rest = [f"{number} {outcome}" for outcome, number in counts.items() if number or
+            outcome in ("passed", "failed")]
+    lines.append(f"{_cases(len(results))}: {', '.join(rest)}")
+    return lines
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
+
+
+def _happened(events: Sequence[Happened]) -> list[str]:
+    """What the clients did and met, in order; long stories lose their middle."""
+    several = len({event.client for event in events}) > 1
+    lines: list[str] = []
+    shown = list(events)
+    left_out = len(shown) - _EVENTS_MAX
+    for number, event in enumerate(shown):
+        if left_out > 0 and _EVENTS_MAX // 2 <= number < _EVENTS_MAX // 2 + left_out:
+            if number == _EVENTS_MAX // 2:
+                lines += _labelled("", [f"... {left_out} more steps"])
+            continue
+        if event.kind == "note":
+            lines += _labelled("", [f"{event.client} {event.note}" if several else event.note])
+            continue
+        label = {"sent": "sent", "came": "came back"}[event.kind]
+        text = _cut(_readable(event.data))
+        if several:
+            text = [f"{event.client} {_WORDS[event.kind]} {_count(event.data)}",
+                    *(f"  {line}" for line in text if event.data)]
+            label = ""
+        lines += _labelled(label, text)
+    return lines
+
+
+def _count(data: bytes) -> str:
+    return "nothing" if not data else "1 byte" if len(data) == 1 else f"{len(data)} bytes"
+
+
+def _readable(data: bytes) -> list[str]:
+    r"""Bytes line by line, with \r and \n shown where they are."""
+    if not data:
+        return ["nothing"]
+    lines = []
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", data):
+        text = ascii(line.decode("latin-1"))[1:-1]
+        limit = _WIDTH - _MARGIN
+        if len(text) > limit:
+            text = f"{text[:limit - 40]} ... {text[-12:]}  ({len(line)} bytes)"
+        lines.append(text)
+    return lines
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    return _middle(lines, _LINES_MAX)
+
+
+def _middle(lines: Sequence[str], most: int) -> list[str]:
+    if len(lines) <= most:
+        return list(lines)
+    half = most // 2
+    return [*lines[:half], f"... {len(lines) - most} more lines", *lines[-(most - half):]]
+
+
+def _labelled(label: str, text: Iterable[str]) -> list[str]:
+    lines = []
+    for line in text:
+        lines.append(f"  {label:{_MARGIN - 2}}{line}".rstrip())
+        label = ""
+    return lines
