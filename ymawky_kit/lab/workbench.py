@@ -304,6 +304,7 @@ class Workbench:
         begins at `main` gets the platform's start in front of it.
         """
         everything, used = list(objects), list(modules)
+        exports = _exports()
         shelves = [*_libraries(), *_server_modules(modules[0] if modules else None)]
         wanted = {"start"} | set(_needs(everything))
         while True:
@@ -314,7 +315,7 @@ class Workbench:
                 if symbol == "start" and "main" not in have:
                     everything.append(assemble(_STAND, include=_include(), name="stand"))
                     break
-                found = next((m for m in shelves if symbol in _exports()[m]), None)
+                found = next((m for m in shelves if symbol in exports[m]), None)
                 if found is not None:
                     everything.append(self._assemble_module(found))
                     used.append(found)
