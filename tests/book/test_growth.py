@@ -16,7 +16,7 @@ import pytest
 from support.server import by_process, parse, serving
 
 from ymawky_kit import chapters
-from ymawky_kit.lab import growth
+from ymawky_kit.lab import growth, regen
 from ymawky_kit.lab.drive import step
 from ymawky_kit.lab.growth import Measured
 from ymawky_kit.lab.look import build
@@ -39,6 +39,22 @@ def one(measured: list[Measured], name: str) -> Measured:
 
 def test_the_page_says_what_is_measured_now(measured: list[Measured]) -> None:
     assert growth.markdown(measured) == (ROOT / growth.PAGE).read_text(encoding="utf-8")
+
+
+def test_regen_finds_a_number_that_is_no_longer_true(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And writes it, unless it only checks; with a notebook's name the page is left alone."""
+    page = tmp_path / "growth.md"
+    page.write_text("2 instructions\n")
+    monkeypatch.setattr(growth, "PAGE", str(page))
+    monkeypatch.setattr(growth, "markdown", lambda: "3 instructions\n")
+    monkeypatch.setattr(regen.nb, "paths", lambda chosen: [])
+    assert [] == regen.regen(pages=False)
+    said = ["growth.md: its numbers differ from what is measured now"]
+    assert said == regen.regen(check=True)
+    assert "2 instructions\n" == page.read_text()
+    assert said == regen.regen()
+    assert ("3 instructions\n", []) == (page.read_text(), regen.regen(check=True))
 
 
 def test_another_process_measures_the_same() -> None:
