@@ -479,6 +479,23 @@ def test_setitimer_without_a_new_value_only_reads() -> None:
         assert "EINVAL" == system_call(machine, 86, 3, out)
 
 
+def test_a_timer_ends_with_the_machine_that_set_it() -> None:
+    """Else the alarm comes later, and kills whoever had called a function that sets one."""
+    before = signal.setitimer(signal.ITIMER_REAL, 1000, 7)
+    try:
+        for own in ((1000, 7), (0, 0)):
+            signal.setitimer(signal.ITIMER_REAL, *own)
+            with boot() as machine:
+                for seconds in (30, 60):
+                    timer = bytes(16) + seconds.to_bytes(16, "little")
+                    assert 0 == system_call(machine, 83, 0, machine.alloc(timer), 0)
+                assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] <= 60
+            left, every = signal.getitimer(signal.ITIMER_REAL)
+            assert (round(left), every) == own
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *before)
+
+
 def test_a_handler_can_run_on_another_stack(tmp_path: Path) -> None:
     text = """
     addr    x0, stack

@@ -89,6 +89,8 @@ class Signals:
         #: Host actions and the host's mask as they were before the guest changed them.
         self._before: dict[int, int] = {}
         self._mask_before: host_signal.SignalSet | None = None
+        #: What gives the host back each interval timer that the guest has set.
+        self.timers: dict[int, Callable[[], object]] = {}
 
     # --- dispositions -----------------------------------------------------------------------
 
@@ -183,11 +185,14 @@ class Signals:
         self.actions[number] = Action(abi.SIG_IGN)
 
     def release(self) -> None:
-        """Give the host back its dispositions and its mask (a machine in another program ends).
+        """Give the host back its timers, dispositions and mask (a machine in another program ends).
 
         The mask goes to every process started later, so one left behind would make
-        them deaf to signals.
+        them deaf to signals; a timer left behind would kill the program around us.
         """
+        for give_back in self.timers.values():
+            give_back()
+        self.timers.clear()
         for host, handler in self._before.items():
             host_signal.set_action(host, handler)
         self._before.clear()

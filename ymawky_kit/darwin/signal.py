@@ -6,6 +6,7 @@ Source: XNU bsd/kern/kern_sig.c, bsd/dev/arm/unix_signal.c, bsd/kern/kern_time.c
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,8 @@ def setitimer(task: Task, which: int, new: int, old: int) -> None:
     before = _Interval()
     if _setitimer(which, ctypes.byref(wanted), ctypes.byref(before)):
         raise Errno(EINVAL)
+    task.signals.timers.setdefault(
+        which, partial(_setitimer, which, ctypes.byref(before), None))
     if old:
         task.memory.write(old, _pack(before))
 
