@@ -285,14 +285,20 @@ class Cpu:
 
     def watch_writes(self, callback: Callable[[int, int, int], None]) -> Callable[[], None]:
         """Call back with (address, size, value) for every store; returns what ends it."""
+        return self._watch(uc.HOOK_MEM_WRITE, callback)
 
-        def on_write(
+    def watch_reads(self, callback: Callable[[int, int], None]) -> Callable[[], None]:
+        """Call back with (address, size) for every load; returns what ends it."""
+        return self._watch(uc.HOOK_MEM_READ, lambda address, size, _: callback(address, size))
+
+    def _watch(self, kind: int, callback: Callable[[int, int, int], None]) -> Callable[[], None]:
+        def on_access(
             _engine: int, _kind: int, address: int, size: int, value: int, _data: int
         ) -> None:
             callback(address, size, value)
 
-        function = _ACCESS(on_write)
-        handle = self._hook(uc.HOOK_MEM_WRITE, function)
+        function = _ACCESS(on_access)
+        handle = self._hook(kind, function)
 
         def end() -> None:
             uc.free.uc_hook_del(self._engine, handle)

@@ -31,18 +31,19 @@ if TYPE_CHECKING:
         undo,
     )
     from ymawky_kit.lab.play import run, serve
+    from ymawky_kit.lab.reading import inspect
     from ymawky_kit.lab.watching import watch
 
 __all__ = [
     "build", "call", "card", "check", "coverage", "doctor", "dump", "edit", "encode", "filemap",
-    "kernel_says", "listing", "load_ipython_extension", "module", "run", "serve", "show", "sign",
-    "step", "symbols", "trace", "undo", "watch",
+    "inspect", "kernel_says", "listing", "load_ipython_extension", "module", "run", "serve",
+    "show", "sign", "step", "symbols", "trace", "undo", "watch",
 ]
 
 _HOME = {
     "check": "exercise", "coverage": "covering", "call": "drive", "step": "drive",
     "trace": "drive", "run": "play", "serve": "play", "watch": "watching",
-    "load_ipython_extension": "magics",
+    "inspect": "reading", "load_ipython_extension": "magics",
 }
 
 
