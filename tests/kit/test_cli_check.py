@@ -21,7 +21,7 @@ from support.requires import RIGHT_TO_SKIP, runs_natively
 from ymawky_kit import chapters, cli, macho
 from ymawky_kit.blackbox import Placed
 from ymawky_kit.blackbox.case import File, Folder, Link, Pipe
-from ymawky_kit.blackbox.server import loopback
+from ymawky_kit.blackbox.server import loopback, unfit
 from ymawky_kit.lab import notebook as nb
 from ymawky_kit.lab.replay import replay
 from ymawky_kit.paths import asm_root
@@ -252,6 +252,14 @@ def test_a_file_that_is_not_there_is_one_line(ymawky):
     status, _, err = ymawky("check", "--binary", "gone")
     assert 66 == status
     assert "there is no file gone" in one_line(err)
+
+
+def test_natively_the_kernel_has_the_last_word(tmp_path, folder):
+    (tmp_path / "mine").write_bytes(unsigned(folder))
+    (tmp_path / "mine").chmod(0o755)
+    assert unfit(tmp_path / "mine", native=True) is None
+    (tmp_path / "mine").write_bytes(b"#!/bin/sh\n" * 10)
+    assert "no executable of macOS" in unfit(tmp_path / "mine", native=True)
 
 
 def test_natively_the_calls_are_said_to_be_unknown(ymawky, folder):

@@ -186,3 +186,17 @@ def test_the_wheel_serves_outside_the_checkout(installed, outside, given):
         rest, _ = process.communicate(timeout=20)
     assert 0 == process.returncode
     assert "stopped" in rest
+
+
+def test_the_wheel_tries_a_program_outside_the_checkout(installed, outside):
+    for words, said in (
+        (["build", "-c", "05", "-o", "mine"], "wrote mine"),
+        (["check", "-c", "05", "--binary", "./mine", "--only", "greeting"], "0 failed"),
+    ):
+        done = subprocess.run([installed / "ymawky", *words], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert 0 == done.returncode, done.stderr
+        assert said in done.stdout
+    done = subprocess.run([installed / "ymawky", "check"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert "ymawky: the notebooks are not here (run this in a checkout" in done.stderr

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 #: How long a program may take until it says where it serves.
 START_SECONDS: Final = 10.0
 #: The line that a server begins with, on standard output.
-_SERVING: Final = re.compile(rb"http://127\.0\.0\.1:([0-9]{1,5})/")
+_SERVING: Final = re.compile(rb"http://(?:127\.0\.0\.1|localhost):([0-9]{1,5})(?=[^0-9])")
 _SIGNALS: Final = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 9: "SIGKILL", 10: "SIGBUS",
                    11: "SIGSEGV", 12: "SIGSYS", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM"}
+#: What the kernel of a Mac takes as an executable: one of 64 bits, or one for several processors.
+_NATIVE_MAGIC: Final = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 #: The files of a site, below the folder of a case: beside it there is room for secrets.
 _ROOT: Final = "site"
 
@@ -255,13 +257,20 @@ def loopback(url: str) -> Address:
     return host, port or 80
 
 
-def unfit(path: Path) -> str | None:
-    """Why macOS would not start this file, in one line; None when it would."""
+def unfit(path: Path, *, native: bool = False) -> str | None:
+    """Why this file would not start here, in one line; None when nothing speaks against it.
+
+    Natively only what is no executable of macOS at all is refused: there the kernel has
+    the last word, also on programs that use what our own never do.
+    """
     from ymawky_kit.macho import refusals
 
     if not os.access(path, os.X_OK):
         return f"it is not executable: chmod +x {path}"
-    problems = refusals(path.read_bytes())
+    data = path.read_bytes()
+    if native and data[:4] in _NATIVE_MAGIC:
+        return None
+    problems = refusals(data)
     if not problems:
         return None
     what = "it is no executable of macOS: " if problems[0].rule == "magic" else ""

@@ -125,6 +125,7 @@ class _Local:
         result = Result(case, "failed", record, calls=server.calls(), errors=server.errors())
         if record.stuck:
             self._program.drop(server)      # it may never come back
+            self._last = None
         return result
 
     def _look(self, case: Talk, server: Started, record: Record) -> None:

@@ -193,7 +193,7 @@ def _check_binary(binary: Path, where: str | None, program: Program, cases: Sequ
     chosen = runner(where)
     if chosen.name == "emulated":
         chosen = EmulatedRunner(trace=True)
-    problem = unfit(binary)
+    problem = unfit(binary, native=chosen.name == "native")
     if problem is not None:
         raise CommandError(f"{binary} would not start: {problem}", DATA,
                            None if "chmod" in problem else f"ymawky inspect {binary} shows more")
@@ -207,8 +207,9 @@ def _check_binary(binary: Path, where: str | None, program: Program, cases: Sequ
                                     seconds=waits, report=reporter.take)
         except NotServing as error:
             raise CommandError(
-                f"{binary} {error}", FOUND,
-                "ymawky check --help says how it is started") from None
+                f"{binary} {error}", FOUND, f"ymawky inspect {binary} says why macOS kills it"
+                if "SIGKILL" in str(error) and unfit(binary) is not None
+                else "ymawky check --help says how it is started") from None
     _conclude(results)
 
 
