@@ -25,3 +25,19 @@ def test_ps_lists_our_children_and_not_itself(monkeypatch: pytest.MonkeyPatch) -
         child.communicate(b"\n")
     assert before | {child.pid} == with_child
     assert before == ours()
+
+
+@pytest.mark.skipif(not Path("/bin/ps").exists(), reason="needs ps: apt install procps")
+def test_a_zombie_is_told_from_the_living_in_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        found = [host_process.zombies(os.getpid())]
+        monkeypatch.setattr(host_process.os.path, "isdir", lambda _: False)
+        found.append(host_process.zombies(os.getpid()))
+        os.waitpid(pid, 0)
+        assert [[pid], [pid]] == found
+        living.communicate(b"\n")
+    assert [] == host_process.zombies(os.getpid())

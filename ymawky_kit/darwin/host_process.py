@@ -42,6 +42,30 @@ def _processes_of_ps() -> list[tuple[int, int, int, int]]:
             if len(row) == 4 and int(row[0]) != ps.pid]
 
 
+def zombies(parent: int) -> list[int]:
+    """Children of `parent` that have ended and still wait to be collected."""
+    if os.path.isdir("/proc/self"):
+        return [pid for pid, above, *_ in _processes_of_proc() if above == parent
+                and _state(pid) == b"Z"]
+    import subprocess
+
+    done = subprocess.run(
+        ["/bin/ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=False
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return [int(row[0]) for row in rows
+            if len(row) == 3 and int(row[1]) == parent and row[2].startswith("Z")]
+
+
+def _state(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except OSError:
+        return b""          # gone meanwhile
+    return stat[stat.rindex(b")") + 2:][:1]
+
+
 def descendants(root: int) -> list[int]:
     """Every process below `root` now, those that left its session included."""
     children: dict[int, list[int]] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ymawky_kit.lab.covering import coverage
+    from ymawky_kit.lab.crowd import children, observe
     from ymawky_kit.lab.drive import call, step, trace
     from ymawky_kit.lab.exercise import check
     from ymawky_kit.lab.look import (
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
     from ymawky_kit.lab.watching import watch
 
 __all__ = [
-    "build", "call", "card", "check", "coverage", "doctor", "dump", "edit", "encode", "filemap",
-    "inspect", "kernel_says", "listing", "load_ipython_extension", "module", "run", "serve",
-    "show", "sign", "step", "symbols", "trace", "undo", "watch",
+    "build", "call", "card", "check", "children", "coverage", "doctor", "dump", "edit", "encode",
+    "filemap", "inspect", "kernel_says", "listing", "load_ipython_extension", "module", "observe",
+    "run", "serve", "show", "sign", "step", "symbols", "trace", "undo", "watch",
 ]
 
 _HOME = {
-    "check": "exercise", "coverage": "covering", "call": "drive", "step": "drive",
-    "trace": "drive", "run": "play", "serve": "play", "watch": "watching",
-    "inspect": "reading", "load_ipython_extension": "magics",
+    "check": "exercise", "children": "crowd", "coverage": "covering", "call": "drive",
+    "inspect": "reading", "observe": "crowd", "step": "drive", "trace": "drive", "run": "play",
+    "serve": "play", "watch": "watching", "load_ipython_extension": "magics",
 }
 
 
