@@ -400,7 +400,8 @@ def test_weave_and_regen_end_with_1_only_where_a_check_found_something(
 ):
     asked = []
 
-    def pretend(chosen, *, check, progress=None):
+    def pretend(chosen, *, check, pages=True, progress=None):
+        assert pages, "no notebook is named: the page is made anew as well"
         asked.append(check)
         return said
 
