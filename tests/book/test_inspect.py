@@ -92,7 +92,7 @@ def test_markup_in_the_text_stays_text() -> None:
 def test_bytes_that_nobody_read_are_counted_and_named() -> None:
     shown = Reads("f", b"ab", [Reader("f", "ldrb w0, [x0]")], [[1], []], "done")
     assert "1 instruction read 1 of 2 bytes" in shown.text()
-    assert re.search(r"1 +b +nobody", shown.text())
+    assert re.search(r"1 +'b' +nobody", shown.text())
 
 
 def test_it_needs_bytes_and_a_function_that_returns() -> None:

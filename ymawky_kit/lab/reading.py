@@ -66,7 +66,7 @@ def inspect(function: str, *arguments: Argument) -> Reads:
                     if readers[place] not in by_byte[at]:
                         by_byte[at].append(readers[place])
             pc = event.pc
-    return Reads(drive.shown(function, arguments), data, legend, by_byte,
+    return Reads(f"{function}, a text of {count(len(data), 'byte')}", data, legend, by_byte,
                  f"Returned after {count(steps, 'instruction')}.")
 
 

@@ -51,7 +51,7 @@ class Reads(View):
         for start, end in self._runs():
             where = str(start) if end == start + 1 else f"{start}-{end - 1}"
             read = " ".join(map(str, self.by_byte[start])) or "nobody"
-            rows.append((where, "".join(map(_seen, self.data[start:end])), read))
+            rows.append((where, repr(self.data[start:end])[1:], read))
         return rows
 
     def _summary(self) -> str:
@@ -85,10 +85,3 @@ class Reads(View):
             return read
         return " ".join(tag("span", number, title=f"{self.readers[int(number) - 1].place}: "
                             f"{self.readers[int(number) - 1].text}") for number in read.split())
-
-
-def _seen(byte: int) -> str:
-    """A byte as one character; controls, and the blank, as the symbols made for them."""
-    if byte <= 0x20:
-        return chr(0x2400 + byte)
-    return chr(byte) if byte < 0x7F else "\u2421" if byte == 0x7F else "·"
