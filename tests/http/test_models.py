@@ -1,4 +1,4 @@
-"""Every program of the book that serves, chapter by chapter."""
+"""Every program of the book that serves, chapter by chapter; test_blackbox.py has its cases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.server import HOST, parse, serving
+from support.server import HOST, serving
 
 from ymawky_kit import chapters
 
@@ -45,32 +45,6 @@ def test_before_files_everybody_is_greeted(tree: Path, folder: Path, name: str) 
             assert GREETING == server.request(GET).body
         assert [] == server.settle()
         assert before == server.descriptors()
-
-
-@pytest.mark.parametrize(("name", "sent", "status"), [
-    ("serial", b"what you like\r\n\r\n", 200),
-    ("serial", b"x" * 17000, 431),
-    ("children", b"GET\r\n\r\n", 200),
-    ("request", b"what you like\r\n\r\n", 400),
-    ("request", b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 200),
-    ("request", b"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-    ("path", b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    ("path", b"GET /nosuch HTTP/1.1\r\nHost: a\r\n\r\n", 200),
-    ("file", b"GET /nosuch HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-])
-def test_each_chapter_adds_one_thing(
-    tree: Path, folder: Path, name: str, sent: bytes, status: int
-) -> None:
-    with serving(tree, folder, program=name) as server:
-        assert status == server.request(sent).status
-
-
-def test_one_process_per_connection_serves_while_another_waits(tree: Path, folder: Path) -> None:
-    with serving(tree, folder, program="children") as server, server.connect() as waiting:
-        waiting.sendall(b"GET /")
-        assert GREETING == server.request(GET).body
-        waiting.sendall(b" HTTP/1.0\r\n\r\n")
-        assert GREETING == parse(waiting.recv(1000)).body
 
 
 def test_one_client_after_the_other_waits_for_the_first(tree: Path, folder: Path) -> None:

@@ -38,6 +38,7 @@ class Record:
     wanted: str = ""                # in words, of the step that failed
     faults: list[str] = field(default_factory=list)
     no_answer: bool = False         # the server said nothing at all
+    cut: bool = False               # a connection broke off: the server may be ending
     stuck: bool = False             # it kept a client waiting, or the connection open
 
     @property
@@ -128,7 +129,7 @@ class Player:
                 self._record.fail("a server that takes the connection",
                                   f"it does not: {error.strerror or error}")
                 self._record.no_answer = isinstance(error, TimeoutError)
-                self._record.stuck = True
+                self._record.stuck = self._record.cut = True
                 raise _Failed from None
         return self._clients[name]
 
@@ -163,6 +164,7 @@ class Player:
                 f"the connection is still open {seconds:g} s later")
         if complete or client.received:
             faults += step.want.faults(bytes(client.received), reset=client.was_reset)
+        self._record.cut |= complete and (client.was_reset or not client.received)
         client.close()
         del self._clients[step.client]
         if faults:
@@ -173,6 +175,7 @@ class Player:
         if not client.read(step.count, self._seconds, step.pause):
             self._record.happened.append(Happened(step.client, "came", bytes(client.received)))
             self._record.no_answer = self._record.stuck = not client.ended
+            self._record.cut = client.ended
             self._fail(step.client, f"at least {step.count} bytes",
                        [f"only {len(client.received)} came"])
 
@@ -187,6 +190,7 @@ class Player:
             if not faults:
                 return
             if time.monotonic() > until:
+                self._record.cut = True
                 self._record.sent("another", step.data)
                 self._record.happened.append(Happened("another", "came", bytes(client.received)))
                 self._fail("another", str(step.want), faults)

@@ -196,6 +196,8 @@ class Started:
     def calls(self) -> tuple[SyscallEvent, ...]:
         """The calls since `mark`, when they are traced; those on their way get a moment."""
         found = self.process.trace()
+        if not found:
+            return ()
         for _ in range(10):
             time.sleep(0.03)
             before, found = found, self.process.trace()

@@ -131,7 +131,7 @@ class _Local:
     def _look(self, case: Talk, server: Started, record: Record) -> None:
         """A server that ended on the way has failed, unless that is what it should do."""
         # A client sees the end of its connection before we see that of the process.
-        ending = server.ending(0.0 if record.passed or record.stuck else _ENDING_SECONDS)
+        ending = server.ending(_ENDING_SECONDS if record.cut and not record.passed else 0.0)
         if self._once or (record.passed and case.ends_it):
             return
         if ending is None:
