@@ -148,10 +148,20 @@ def test_a_server_that_goes_wrong_often_is_shown_whole_ten_times_only(ymawky, fo
 
 
 def test_a_sequential_server_does_not_pass_for_one_of_several_clients(ymawky, folder):
-    status, out, _ = ymawky("check", "-c", "06", "--binary", program(folder, "serial"),
-                            "--only", "slow keeps", "--seconds", "1")
+    status, out, _ = ymawky("check", "-c", "06", "--emulated", "--binary",
+                            program(folder, "serial"), "--only", "a slow keeps", "--seconds", "1")
     assert 1 == status
     assert "quick sends" in out and "no answer within 1 s" in out
+    # The calls up to there: the server has read from the slow one, and from nobody else.
+    assert ["GET / HTT"] == re.findall(r'  1  read\(5, "(.*?)"', out)
+    assert "not while it waits" in out
+
+
+def test_many_clients_that_do_the_same_are_told_of_once(ymawky, folder):
+    status, out, _ = ymawky("check", "-c", "06", "--binary", program(folder, "serial"),
+                            "--only", "twenty slow", "--seconds", "1")
+    assert 1 == status
+    assert "            client 1 to client 20 each send 20 bytes\n              GET / " in out
 
 
 def test_a_server_that_crashes_is_started_again_for_the_next_case(ymawky, folder):

@@ -60,7 +60,7 @@ class Record:
         self.faults += faults
 
 
-class _Failed(Exception):
+class _Stop(Exception):
     """The script cannot go on; the record says why."""
 
 
@@ -68,16 +68,19 @@ class Player:
     """Plays scripts against a server.
 
     `signal` and `ended` reach the process of the server; without them, a script that
-    needs them must not be played.
+    needs them must not be played.  `failed` is called when something is not as wanted,
+    before the clients close their connections.
     """
 
     def __init__(self, address: Address, seconds: float,
                  signal: Callable[[int], None] | None = None,
-                 ended: Callable[[float], int | str | None] | None = None) -> None:
+                 ended: Callable[[float], int | str | None] | None = None,
+                 failed: Callable[[], None] | None = None) -> None:
         self._address = address
         self._seconds = seconds
         self._signal = signal
         self._ended = ended
+        self._failed = failed
         self._record = Record()
         self._clients: dict[str, _Client] = {}
 
@@ -88,11 +91,13 @@ class Player:
         try:
             for step in case.script:
                 self._step(step)
-        except _Failed:
+        except _Stop:
             pass
         except OSError as error:
             self._record.fail("a connection", error.strerror or str(error))
         finally:
+            if self._failed is not None and self._record.faults:
+                self._failed()
             for client in self._clients.values():
                 client.close()
         return self._record
@@ -130,7 +135,7 @@ class Player:
                                   f"it does not: {error.strerror or error}")
                 self._record.no_answer = isinstance(error, TimeoutError)
                 self._record.stuck = self._record.cut = True
-                raise _Failed from None
+                raise _Stop from None
         return self._clients[name]
 
     def _send(self, step: Send) -> None:
@@ -145,7 +150,7 @@ class Player:
                 self._record.no_answer = self._record.stuck = True
                 self._record.fail("a server that reads on",
                                   f"for {self._seconds:g} s it took no more of what is sent")
-                raise _Failed from None
+                raise _Stop from None
         if not step.more:
             client.finish()
             self._record.note(step.client, "has nothing more to send")
@@ -165,10 +170,10 @@ class Player:
         if complete or client.received:
             faults += step.want.faults(bytes(client.received), reset=client.was_reset)
         self._record.cut |= complete and (client.was_reset or not client.received)
-        client.close()
-        del self._clients[step.client]
         if faults:
             self._fail(step.client, str(step.want), faults)
+        client.close()
+        del self._clients[step.client]
 
     def _take(self, step: Take) -> None:
         client = self._client(step.client)
@@ -205,12 +210,12 @@ class Player:
                 f"the server ends with exit status {step.status}",
                 f"it still runs {self._seconds:g} s later" if status is None
                 else f"it ended with {status}")
-            raise _Failed
+            raise _Stop
 
     def _fail(self, client: str, wanted: str, faults: list[str]) -> None:
         several = len({h.client for h in self._record.happened}) > 1
         self._record.fail(f"for {client}: {wanted}" if several else wanted, *faults)
-        raise _Failed
+        raise _Stop
 
 
 class _Client:

@@ -16,7 +16,6 @@ _MARGIN: Final = 12
 _LINES_MAX: Final = 10
 _EVENTS_MAX: Final = 24
 _CALLS_MAX: Final = 30
-_WORDS: Final = {"sent": "sends", "came": "gets"}
 
 
 def listing(cases: Iterable[Case]) -> list[str]:
@@ -48,6 +47,8 @@ def failure(result: Result, *, traced: str | None) -> list[str]:
     elif result.calls:
         calls = [f"{event.process}  {event.text}" for event in result.calls]
         lines += _labelled("calls", _middle(calls, _CALLS_MAX))
+        if record.stuck:
+            lines += _labelled("", ["(a call shows when it has returned, not while it waits)"])
     else:
         lines += _labelled("calls", ["none"])
     return lines
@@ -85,25 +86,35 @@ def _cases(count: int) -> str:
 def _happened(events: Sequence[Happened]) -> list[str]:
     """What the clients did and met, in order; long stories lose their middle."""
     several = len({event.client for event in events}) > 1
-    lines: list[str] = []
-    shown = list(events)
-    left_out = len(shown) - _EVENTS_MAX
-    for number, event in enumerate(shown):
-        if left_out > 0 and _EVENTS_MAX // 2 <= number < _EVENTS_MAX // 2 + left_out:
-            if number == _EVENTS_MAX // 2:
-                lines += _labelled("", [f"... {left_out} more steps"])
-            continue
-        if event.kind == "note":
-            lines += _labelled("", [f"{event.client} {event.note}" if several else event.note])
-            continue
-        label = {"sent": "sent", "came": "came back"}[event.kind]
-        text = _cut(_readable(event.data))
-        if several:
-            text = [f"{event.client} {_WORDS[event.kind]} {_count(event.data)}",
-                    *(f"  {line}" for line in text if event.data)]
-            label = ""
-        lines += _labelled(label, text)
-    return lines
+    groups: list[list[Happened]] = []       # of clients that do the same one after the other
+    for event in events:
+        same = groups and event.kind != "note" and (
+            (event.kind, event.data) == (groups[-1][0].kind, groups[-1][0].data))
+        if same:
+            groups[-1].append(event)
+        else:
+            groups.append([event])
+    blocks = [_block(group, several) for group in groups]
+    left_out = len(blocks) - _EVENTS_MAX
+    if left_out > 0:
+        half = _EVENTS_MAX // 2
+        blocks[half:half + left_out] = [_labelled("", [f"... {left_out} more steps"])]
+    return [line for block in blocks for line in block]
+
+
+def _block(group: Sequence[Happened], several: bool) -> list[str]:
+    event = group[0]
+    if event.kind == "note":
+        return _labelled("", [f"{event.client} {event.note}" if several else event.note])
+    text = _cut(_readable(event.data))
+    if not several:
+        return _labelled({"sent": "sent", "came": "came back"}[event.kind], text)
+    who, verb = event.client, {"sent": "sends", "came": "gets"}[event.kind]
+    if len(group) > 1:
+        who, verb = f"{who} to {group[-1].client}", {"sent": "each send", "came": "each get"}[
+            event.kind]
+    lines = [f"{who} {verb} {_count(event.data)}"]
+    return _labelled("", [*lines, *(f"  {line}" for line in text if event.data)])
 
 
 def _count(data: bytes) -> str:

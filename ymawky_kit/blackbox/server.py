@@ -134,6 +134,7 @@ class Started:
         self._seen = 0
         self._others: set[int] = set()      # processes of earlier cases
         self._said = 0
+        self._noted: tuple[SyscallEvent, ...] = ()
         try:
             self.address = self._find(seconds)
         except BaseException:
@@ -177,7 +178,7 @@ class Started:
 
     def player(self, seconds: float) -> Player:
         """Clients for it."""
-        return Player(self.address, seconds, self.process.send_signal, self._wait)
+        return Player(self.address, seconds, self.process.send_signal, self._wait, self._note)
 
     def _wait(self, seconds: float) -> int | str | None:
         try:
@@ -190,20 +191,24 @@ class Started:
         """From here on, `calls` and `errors` are those of the next case."""
         events = self.process.trace()
         self._seen = len(events)
+        self._noted = ()
         self._others = {event.process for event in events} - {1}
         self._said = len(self.process.errors)
 
     def calls(self) -> tuple[SyscallEvent, ...]:
-        """The calls since `mark`, when they are traced; those on their way get a moment."""
+        """The calls from `mark` until something went wrong, when they are traced."""
+        if not self._noted:
+            self._note()
+        return self._noted
+
+    def _note(self) -> None:
         found = self.process.trace()
-        if not found:
-            return ()
-        for _ in range(10):
+        for _ in range(10 if found else 0):     # those on their way get a moment
             time.sleep(0.03)
             before, found = found, self.process.trace()
             if len(before) == len(found):
                 break
-        return tuple(e for e in found[self._seen:] if e.process not in self._others)
+        self._noted = tuple(e for e in found[self._seen:] if e.process not in self._others)
 
     def errors(self) -> str:
         """What it said on standard error since `mark`."""
