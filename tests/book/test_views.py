@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from ymawky_kit.lab.drive import Finished, parse_plan, step, trace
 from ymawky_kit.lab.look import build, card, dump, encode, filemap, kernel_says, listing, symbols
+from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.snippets import Module
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import View, esc, tag
 from ymawky_kit.view.encoding import explain
 from ymawky_kit.view.exchange import Exchange
 from ymawky_kit.view.filemap import FileMap, Mapped, Region
-from ymawky_kit.view.listing import Dump, Listing, Mark, Row
+from ymawky_kit.view.listing import FOLD_ROWS, Dump, Listing, Mark, Row
 from ymawky_kit.view.registers import Registers, flags, value
 from ymawky_kit.view.timeline import Call, Timeline
 from ymawky_kit.view.trace import Step, Trace
@@ -153,6 +155,23 @@ def test_a_file_map_covers_the_file_without_gap() -> None:
             assert at == region.offset
             at += region.size
         assert len(program.data) == at
+
+
+@pytest.mark.parametrize(("rows", "fold", "folded"), [
+    (FOLD_ROWS, True, False), (FOLD_ROWS + 1, True, True), (FOLD_ROWS + 1, False, False)])
+def test_only_a_long_listing_below_its_source_is_folded(
+        rows: int, fold: bool, folded: bool) -> None:
+    view = Listing([Row(n, b"\x01", ".byte 1") for n in range(rows)], title="many", fold=fold)
+    assert folded == ("<details" in view.html())
+    assert rows == view.html().count(".byte")
+    assert rows + 1 == len(view.text().splitlines())
+
+
+def test_the_cell_of_the_book_is_folded_and_a_changed_one_is_not() -> None:
+    text = Module.read("lib/number").item("u64_parse").text
+    assert BENCH.take_cell("lib/number", "u64_parse", text).fold
+    assert not BENCH.take_cell("lib/number", "u64_parse", text.replace("#10", "#8")).fold
+    BENCH.take_back()
 
 
 def test_a_listing_of_a_program_is_its_code() -> None:

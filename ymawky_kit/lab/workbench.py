@@ -168,7 +168,7 @@ class Workbench:
         if item is not None and item.kind == "macro":
             what = f"{called}: a macro, which becomes nothing until it is used"
         mark = _difference(known, mine) if differs else ""
-        return Listing(rows, title=what, mark=mark)
+        return Listing(rows, title=what, mark=mark, fold=not mark)
 
     def take_free(self, name: str, body: str) -> Listing:
         """Run a cell that belongs to no module."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ymawky_kit.view.core import View, columns, count, esc, hex_bytes, printable, table, tag
 
@@ -23,14 +24,22 @@ class Row:
     note: str = ""
 
 
+#: A listing with more rows than this is folded where its source stands right above it.
+FOLD_ROWS: Final = 12
+
+
 class Listing(View):
-    """Address, bytes and text of consecutive instructions or data."""
+    """Address, bytes and text of consecutive instructions or data.
+
+    With `fold`, a page shows only the title of a long one, which opens on a click.
+    """
 
     def __init__(self, rows: Sequence[Row], *, title: str = "", mark: str = "",
-                 limit: int = 400) -> None:
+                 fold: bool = False, limit: int = 400) -> None:
         self.rows = tuple(rows)
         self.title = title
         self.mark = mark        # how it differs from the book's text, "" if it does not
+        self.fold = fold
         self.limit = limit      # rows shown; the rest is counted
 
     @property
@@ -74,10 +83,13 @@ class Listing(View):
         if len(self.rows) > self.limit:
             more = count(len(self.rows) - self.limit, "more row")
             rows.append([tag("td", esc("… " + more), colspan=4, class_="yk-note")])
+        body = table(["address", "bytes", "instruction", ""], rows, classes="yk-listing")
+        if self.fold and len(rows) > FOLD_ROWS:
+            return tag("div", tag("details", tag("summary", esc(self.title), class_="yk-title"),
+                                  body, class_="yk-fold"), class_="yk")
         head = tag("p", esc(self.title), class_="yk-title") if self.title else ""
         mark = tag("p", esc(self.mark), class_="yk-mark") if self.mark else ""
-        return tag("div", head, mark, table(
-            ["address", "bytes", "instruction", ""], rows, classes="yk-listing"), class_="yk")
+        return tag("div", head, mark, body, class_="yk")
 
 
 def _opening(row: Row) -> str:
