@@ -199,7 +199,7 @@ def test_a_server_that_never_answers_is_left_after_a_few_cases(ymawky, folder):
                     "func connection_serve\n1:  b   1b\n")
     status, out, _ = ymawky("check", "-c", "05", "--binary", wrong, "--seconds", "0.4")
     assert 1 == status
-    assert "not tried: 26 cases, no answer 5 times in a row" in out
+    assert "not tried: 26 cases, it kept a client waiting 5 times in a row" in out
     assert "31 cases: 0 passed, 5 failed, 26 not tried" in out
 
 
@@ -398,6 +398,30 @@ def test_somebody_elses_server_is_tried_and_its_calls_are_not_known(ymawky):
     assert "FAILED  reply: the reply says what its body is\n" in out
     assert "  wrong     there is no field Content-Type\n" in out
     assert "  calls     not known, somebody else runs the server" in out
+
+
+def test_a_server_that_never_closes_a_connection_is_left_after_a_few_cases(ymawky):
+    class Kept(Foreign):
+        protocol_version = "HTTP/1.1"
+        timeout = 3
+
+        def end_headers(self) -> None:
+            self.close_connection = False
+            super().end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Kept) as foreign:
+        thread = threading.Thread(target=foreign.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{foreign.server_port}"
+            status, out, _ = ymawky("check", "-c", "06", "--url", url, "--only", "reply",
+                                    "--seconds", "0.5")
+        finally:
+            foreign.shutdown()
+            thread.join()
+    assert 1 == status
+    assert "the connection is still open 0.5 s later" in out
+    assert "it kept a client waiting 5 times in a row" in out
 
 
 def test_a_server_that_is_not_there_is_one_line(ymawky):

@@ -37,7 +37,6 @@ class Record:
     happened: list[Happened] = field(default_factory=list)
     wanted: str = ""                # in words, of the step that failed
     faults: list[str] = field(default_factory=list)
-    no_answer: bool = False         # the server said nothing at all
     cut: bool = False               # a connection broke off: the server may be ending
     stuck: bool = False             # it kept a client waiting, or the connection open
 
@@ -133,7 +132,6 @@ class Player:
             except OSError as error:
                 self._record.fail("a server that takes the connection",
                                   f"it does not: {error.strerror or error}")
-                self._record.no_answer = isinstance(error, TimeoutError)
                 self._record.stuck = self._record.cut = True
                 raise _Stop from None
         return self._clients[name]
@@ -147,7 +145,7 @@ class Player:
             try:
                 client.send(piece, self._seconds)
             except TimeoutError:
-                self._record.no_answer = self._record.stuck = True
+                self._record.stuck = True
                 self._record.fail("a server that reads on",
                                   f"for {self._seconds:g} s it took no more of what is sent")
                 raise _Stop from None
@@ -162,7 +160,6 @@ class Player:
         self._record.happened.append(Happened(step.client, "came", bytes(client.received)))
         faults = []
         if not complete:
-            self._record.no_answer = not client.received
             self._record.stuck = True
             faults.append(
                 f"no answer within {seconds:g} s" if not client.received else
@@ -179,7 +176,7 @@ class Player:
         client = self._client(step.client)
         if not client.read(step.count, self._seconds, step.pause):
             self._record.happened.append(Happened(step.client, "came", bytes(client.received)))
-            self._record.no_answer = self._record.stuck = not client.ended
+            self._record.stuck = not client.ended
             self._record.cut = client.ended
             self._fail(step.client, f"at least {step.count} bytes",
                        [f"only {len(client.received)} came"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: How long a client waits for an answer, a program for its end.
 SECONDS: Final = 5.0
 _ENDING_SECONDS: Final = 0.2
-#: After so many cases in a row without any answer, the others are not tried.
+#: After so many cases in a row that kept a client waiting, the others are not tried.
 GIVE_UP: Final = 5
 
 
@@ -71,18 +71,18 @@ class _Trial:
     def __init__(self, place: _Local | _Distant, report: Report) -> None:
         self._place = place
         self._report = report
-        self._silent = 0
+        self._waited = 0
 
     def all(self, cases: Sequence[Case]) -> list[Result]:
         results: list[Result] = []
         for case in cases:
-            if self._silent >= GIVE_UP:
+            if self._waited >= GIVE_UP:
                 result = Result(case, "not tried", Record(),
-                                f"no answer {GIVE_UP} times in a row")
+                                f"it kept a client waiting {GIVE_UP} times in a row")
             else:
                 result = self._place.play(case)
                 if result.outcome != "skipped":
-                    self._silent = self._silent + 1 if result.record.no_answer else 0
+                    self._waited = self._waited + 1 if result.record.stuck else 0
             results.append(result)
             self._report(result)
         return results
@@ -110,7 +110,7 @@ class _Local:
         except NotServing as error:
             if not self._served:
                 raise
-            record = Record(no_answer=True)
+            record = Record(stuck=True)
             record.fail("a server that starts", f"started anew, it {error}")
             return Result(case, "failed", record)
         self._served = True
@@ -139,7 +139,7 @@ class _Local:
             return
         record.faults.append(f"the server itself ended: {ending}")
         record.wanted = record.wanted or "a server that goes on serving"
-        record.no_answer = False
+        record.stuck = False
 
     def _run(self, case: Run) -> Result:
         self._runs += 1
@@ -157,7 +157,7 @@ class _Local:
             try:
                 status = process.wait(self._seconds)
             except TimeoutError:
-                record.no_answer = True
+                record.stuck = True
                 record.fail(_wanted(case), f"it has not ended after {self._seconds:g} s")
             else:
                 said = f"signal {status.signal}" if status.signal else (

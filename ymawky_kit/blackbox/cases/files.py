@@ -134,8 +134,11 @@ FILES: Final = (
     talk("files", "the absolute form leads to the same file", request("http://localhost/sub/"),
          Want((200,), body=SUB), "RFC 9112 3.2.2", "sub/index.html"),
     *(talk("files", f"{name} is {kind}", request("/" + name),
-           Want((200,), {"Content-Type": kind, "X-Content-Type-Options": "nosniff"}), _TYPE, name)
+           Want((200,), {"Content-Type": kind}), _TYPE, name)
       for name, kind in _TYPES.items()),
+    talk("files", "a browser is told not to guess the type", request("/1k.bin"),
+         Want((200,), {"X-Content-Type-Options": "nosniff"}),
+         "chapter 09: what looks like a page is none unless it is named so", "1k.bin"),
     talk("files", "Last-Modified is the time of the file", request("/old.txt"),
          Want((200,), {"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}),
          "RFC 9110 8.8.2, 5.6.7", "old.txt"),
