@@ -42,7 +42,7 @@ Lprocess_fork_return:
 func process_exit
     sys     exit
 
-// process_children - count the children that are alive
+// process_children - count our children, zombies included
 //
 //   In     nothing
 //   Out    C clear: x0 how many, PIDS_MAX at most
