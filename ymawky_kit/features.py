@@ -19,8 +19,11 @@ FEATURES: Final[dict[str, str]] = {
     "serial": "it serves one client after the other",
     "children": "it serves several clients at the same time",
     "request": "requests are read strictly, and refused with a reason",
+    "read-only": "nothing can be written",
     "deadline": "a client has so many seconds to send its request",
     "path": "the path of a URL becomes a name below the root",
     "files": "what is asked for is a file",
+    "no-ranges": "every answer is the whole file",
+    "no-listings": "what is in a folder is not shown",
     "pages": "error pages may come from files",
 }

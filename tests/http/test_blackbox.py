@@ -180,7 +180,7 @@ def wants() -> Iterator[tuple[str, Want]]:
 
 
 SAMPLES = {"a number": b"7", "a number above 0": b"7", "a time": b"now GMT",
-           "a kind of text": b"text/plain"}
+           "a kind of text": b"text/plain", "GET, HEAD and OPTIONS in it": b"OPTIONS, GET, HEAD"}
 
 
 def value(wanted: object) -> bytes:

@@ -464,6 +464,13 @@ def test_list_shows_the_cases_under_their_features(ymawky):
     assert "FAILED" not in out and "path:" not in out
 
 
+def test_each_feature_is_listed_once(ymawky):
+    _, out, _ = ymawky("check", "--list")
+    heads = re.findall(r"^([a-z-]+): ", out, re.M)
+    assert list(chapters.find(None).features) == sorted(
+        heads, key=chapters.find(None).features.index)
+
+
 def test_list_goes_with_only(ymawky):
     _, out, _ = ymawky("check", "-c", "07", "--list", "--only", "hosts same")
     assert out.endswith("  two Hosts are bad, even the same\n\n1 in all\n")

@@ -20,13 +20,11 @@ _CALLS_MAX: Final = 30
 
 def listing(cases: Iterable[Case]) -> list[str]:
     """All cases under the sentence of their feature."""
+    chosen = list(cases)
     lines: list[str] = []
-    feature = ""
-    for case in cases:
-        if case.feature != feature:
-            feature = case.feature
-            lines += ["", f"{feature}: {FEATURES[feature]}"]
-        lines.append(f"  {case.name}")
+    for feature in dict.fromkeys(case.feature for case in chosen):
+        lines += ["", f"{feature}: {FEATURES[feature]}"]
+        lines += [f"  {case.name}" for case in chosen if case.feature == feature]
     return lines[1:]
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from ymawky_kit.blackbox.case import Expect, Send, Step, Talk, Want
+from ymawky_kit.blackbox.case import Expect, Matches, Send, Step, Talk, Want
 
+#: What every server allows that reads requests; a later one may allow more.
+ALLOWS: Final = Matches(rb"(?=.*\bGET\b)(?=.*\bHEAD\b)(?=.*\bOPTIONS\b)[A-Z, ]+",
+                        "GET, HEAD and OPTIONS in it")
 HOST: Final = b"Host: localhost\r\n"
 #: The greeting of the first servers.
 GREETING: Final = b"hello, client\n"
@@ -26,11 +29,6 @@ def ask(sent: bytes | tuple[bytes, ...], want: Want, client: str = "client", *,
     """Send, and expect."""
     pieces = (sent,) if isinstance(sent, bytes) else sent
     return (Send(pieces, client, pause, more), Expect(want, client))
-
-
-def refused(status: int, **fields: str) -> Want:
-    """A refusal with a page, as every one of the book's servers gives it."""
-    return Want((status,), {name.replace("_", "-"): value for name, value in fields.items()})
 
 
 def talk(feature: str, name: str, sent: bytes | tuple[bytes, ...], want: Want, why: str,

@@ -19,7 +19,7 @@ from ymawky_kit.blackbox.case import (
     Talk,
     Want,
 )
-from ymawky_kit.blackbox.cases.asking import SERVED, ask, request, talk
+from ymawky_kit.blackbox.cases.asking import ALLOWS, SERVED, ask, request, talk
 from ymawky_kit.blackbox.cases.tree import BIG, BYTES, ROOT, SECRET, SUB, TREE
 
 _PERCENT: Final = "RFC 3986 2.1: a percent sign and two hexadecimal digits"
@@ -144,7 +144,7 @@ FILES: Final = (
          "RFC 9110 8.8.2, 5.6.7", "old.txt"),
     talk("files", "a file from the future was modified now", request("/future.txt"),
          Want((200,), {"Last-Modified": Recent()}), "RFC 9110 8.8.2.1", "future.txt"),
-    talk("files", "ranges are not offered and not given",
+    talk("no-ranges", "ranges are not offered and not given",
          request("/1k.bin", b"Range: bytes=0-9"),
          Want((200,), {"Accept-Ranges": "none"}, ("Content-Range",), BYTES), "RFC 9110 14.2, 14.3",
          "1k.bin"),
@@ -169,9 +169,9 @@ FILES: Final = (
     *(talk("files", f"{target} moves to {location}", request(target),
            Want((301,), {"Location": location}), _MOVED, name)
       for target, location, name in _LOCATIONS),
-    talk("files", "a folder without index.html is not shown", request("/bare/"), Want((403,)),
+    talk("no-listings", "a folder without index.html is not shown", request("/bare/"), Want((403,)),
          "RFC 9110 15.5.4; chapter 09", "bare"),
-    talk("files", "index.html may be a folder, and is then no page", request("/oddindex/"),
+    talk("no-listings", "index.html may be a folder, and is then no page", request("/oddindex/"),
          Want((403,)), "chapter 09", "oddindex/index.html"),
     talk("files", "a pipe is refused, and nobody waits for it", request("/pipe"),
          Want((403,)), _PIPE_WHY, "pipe"),
@@ -218,12 +218,12 @@ PAGES: Final = (
               body=b"<p>my own\n")),
     _own("HEAD gets the description of one's own page", request("/nosuch", method=b"HEAD"),
          Want((404,), {"Content-Length": "10"}, head_only=True)),
-    _own("an empty page is an empty body", request(method=b"PUT"),
-         Want((405,), {"Content-Length": "0", "Allow": "GET, HEAD, OPTIONS"}, body=b"")),
+    _own("an empty page is an empty body", request(method=b"POST"),
+         Want((405,), {"Content-Length": "0", "Allow": ALLOWS}, body=b"")),
     _own("a status without a page has the one that is built in", request(method=b"BREW"),
          Want((501,), holds=(b"501 Not Implemented",))),
-    _own("a folder is no page", request("/bare/"), Want((403,), holds=(b"403 Forbidden",)),
-         "bare"),
+    _own("a folder is no page", request("/pipe"), Want((403,), holds=(b"403 Forbidden",)),
+         "pipe"),
     _own("a symbolic link is no page", request("/%"), Want((400,), holds=(b"400 Bad Request",))),
     _own("what is served well is not touched", request("/1k.bin"), Want((200,), body=BYTES),
          "1k.bin"),
