@@ -195,7 +195,11 @@ def test_a_plan_is_read_and_a_wrong_one_refused() -> None:
     first, second = parse_plan(["write 2: EINTR", "read all: short 3"])
     assert ("write", 2, 4, None) == (first.call, first.nth, first.error, first.short)
     assert ("read", 0, None, 3) == (second.call, second.nth, second.error, second.short)
-    for wrong in ("write", "write 1: ENOSUCH", "write 1: short", "write x: EINTR", "1: EIO"):
+    own, = parse_plan("any 4 in child 2: EIO")
+    assert (None, 4, 5, 3) == (own.call, own.nth, own.error, own.process)
+    assert first.process is None
+    for wrong in ("write", "write 1: ENOSUCH", "write 1: short", "write x: EINTR", "1: EIO",
+                  "read 1 in child: EIO", "read 1 in child x: EIO"):
         with pytest.raises(KitError, match="is not a fault"):
             parse_plan(wrong)
 

@@ -44,13 +44,16 @@ Files = Mapping[str, bytes | str | None]
 STEP_LIMIT: Final = 600
 RUN_SECONDS: Final = 30.0
 CALL_LIMIT: Final = 10_000_000
-_FAULT: Final = re.compile(r"(?P<call>\w+)\s+(?P<nth>\d+|all)\s*:\s*"
+_FAULT: Final = re.compile(r"(?P<call>\w+)\s+(?P<nth>\d+|all)\s*"
+                           r"(?:in\s+child\s+(?P<child>\d+)\s*)?:\s*"
                            r"(?:(?P<errno>E[A-Z0-9]+)|short\s+(?P<short>\d+))\s*")
 
 
 def parse_plan(plan: Plan) -> list[Fault]:
     """Faults from text: `write 1: short 5`, `read 2: EINTR`, `write all: EPIPE`.
 
+    `openat 1 in child 3: EMFILE` is for one child only, and its calls alone count;
+    `any 4 in child 3: EIO` is the fourth call that it makes itself, its fork not counted.
     Raises :class:`KitError` for a text that is no fault.
     """
     from ymawky_kit.darwin import errno
@@ -68,6 +71,7 @@ def parse_plan(plan: Plan) -> list[Fault]:
         faults.append(Fault(
             call=None if found["call"] == "any" else found["call"],
             nth=0 if found["nth"] == "all" else int(found["nth"]),
+            process=int(found["child"]) + 1 if found["child"] else None,
             error=number,
             short=None if found["short"] is None else int(found["short"])))
     return faults

@@ -1,0 +1,160 @@
+"""Judges of chapter 10: a table of errnos, a binary search, and text made harmless."""
+
+from __future__ import annotations
+
+import html
+import random
+from struct import pack
+from typing import Final
+
+from ymawky_kit.darwin import errno
+from ymawky_kit.lab import drive
+from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
+from ymawky_kit.view.core import count
+
+_ERANGE: Final = 34
+_CARRY_LAST: Final = "cmp changes C as well: carry_clear or carry_set comes last"
+_CLIENT: Final = ("ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP")
+_FOR_A_TIME: Final = ("EMFILE", "ENFILE", "ENOMEM", "EAGAIN")
+_KINDS: Final = {getattr(errno, name): kind for names, kind in
+                 ((_CLIENT, "c"), (_FOR_A_TIME, "t")) for name in names}
+_ROWS_MAX: Final = 4096
+_STEPS_MAX: Final = 200
+
+
+def _errno_kind(name: str) -> str:
+    with trial(name) as hand:
+        for number in (errno.ENOENT, errno.EMFILE, *range(300)):
+            expected = _KINDS.get(number, "s")
+            got = hand.value(number)
+            if got == ord(expected):
+                continue
+            word = errno.name(number) if 0 < number <= 106 else "no errno"
+            given = repr(chr(got)) if 32 < got < 127 else str(got)
+            hint = ""
+            if 255 < got:
+                hint = "a letter is one byte: ldrh loads what .short has put there"
+            elif number == 0 or number > 106:
+                hint = "whatever is in no row belongs to the server"
+            elif expected == "s" and got in b"ct":
+                hint = "only the errnos of the text; everything else is 's'"
+            elif expected in "ct":
+                hint = f"{word} is one of those that the text names"
+            raise Wrong(f"{drive.shown(name, (number,))}, {word}: {given}, not {expected!r}.", hint)
+        return "300 numbers, the nine of the text among them."
+
+
+def _table(statuses: list[int], chance: random.Random) -> bytes:
+    return b"".join(pack("<HH", status, chance.randrange(1 << 16)) for status in statuses)
+
+
+def _row_find(name: str) -> str:
+    chance = random.Random(101)
+    book = [200, 301, 400, 403, 404, 405, 408, 414, 421, 431, 500, 501, 503, 505]
+    asked: list[tuple[list[int], int]] = [(book, status) for status in range(195, 510)]
+    asked += [([], 404), ([404], 404), ([404], 403), ([404], 405), ([404], 0), ([404], 0xFFFF),
+              ([0, 0xFFFF], 0xFFFF), ([0, 0xFFFF], 0), ([0, 0xFFFF], 1), ([0x8000, 0xFFFF], 0x8000)]
+    for _ in range(200):
+        some = sorted(chance.sample(range(1 << 16), chance.randrange(1, 40)))
+        wanted = chance.choice([*some, chance.randrange(1 << 16)])
+        asked.append((some, wanted))
+    large = sorted(chance.sample(range(1 << 16), _ROWS_MAX))
+    asked += [(large, large[n]) for n in (0, 1, 2047, 2048, 4094, 4095)]
+    asked += [(large, wanted) for wanted in (0, 0xFFFF, large[7] + 1)]
+    worst = 0
+    with trial(name) as hand:
+        for statuses, wanted in asked:
+            table = _table(statuses, chance)
+            result, (left,) = hand.ask(wanted, table, len(statuses))
+            shown = f"{wanted} in {statuses}" if len(statuses) < 4 else \
+                f"{wanted} in {len(statuses):,} rows from {statuses[0]} to {statuses[-1]}"
+            if left != table:
+                raise Wrong(f"{shown}: the table was changed.", "it should only look: no store")
+            there = wanted in statuses
+            expected = statuses.index(wanted) if there else errno.ENOENT
+            if result.carry == there or result.value != expected:
+                raise Wrong(f"{shown}: {outcome(result)}; it should be "
+                            + (f"C clear, x0 = {expected}." if there
+                               else "C set, x0 = 2 (ENOENT)."),
+                            _row_hint(there, expected, result.carry, result.value))
+            worst = max(worst, result.instructions)
+            if result.instructions > _STEPS_MAX:
+                raise Wrong(f"{shown}: right, but {result.instructions:,} instructions; no more "
+                            f"than {_STEPS_MAX} are allowed.",
+                            "look at the row in the middle, and throw half of the table away")
+        return f"{count(hand.asked, 'search', 'searches')}, at most {worst} instructions."
+
+
+def _row_hint(there: bool, expected: int, carry: bool, got: int) -> str:
+    if got == expected:
+        return _CARRY_LAST
+    if there and not carry and got > 1 << 32:
+        return "that is an address: give the number of the row"
+    if there and not carry and got == expected * 4:
+        return "that is a distance in bytes: give the number of the row"
+    if there and carry:
+        return "is the last row that is left looked at as well, and is the comparison unsigned?"
+    return ""
+
+
+def _html_escape(name: str) -> str:
+    chance = random.Random(102)
+    texts = [b"", b"a", b"&", b"<", b">", b'"', b"'", b"/nosuch", b"<script>alert(1)</script>",
+             b"&amp;", b"&&&&", b"a&b<c>d\"e'f", b"\0", b"\xff\x80", bytes(range(256)),
+             b"x" * 300, b"<" * 300]
+    texts += [bytes(chance.choices(b"ab&<>\"'/", k=chance.randrange(12))) for _ in range(80)]
+    texts += [chance.randbytes(chance.randrange(40)) for _ in range(40)]
+    with trial(name) as hand:
+        for text in texts:
+            expected = html.escape(text.decode("latin-1")).replace("&#x27;", "&#39;").encode(
+                "latin-1")
+            size = len(expected)
+            for room in sorted({size, size + 3, max(0, size - 1), size // 2, len(text), 0}):
+                _escaped(name, hand.ask, text, expected, room)
+        return f"{count(hand.asked, 'text and buffer', 'texts and buffers')}, nothing outside them."
+
+
+def _escaped(name: str, ask: object, text: bytes, expected: bytes, room: int) -> None:
+    assert callable(ask)
+    buffer = bytes([0xEE]) * room
+    result, (left, made) = ask(text, len(text), buffer, room)
+    shown = f"{text if len(text) < 30 else text[:27] + b'...'!r} into {count(room, 'byte')}"
+    if left != text:
+        raise Wrong(f"{shown}: the text was changed.", "write to the buffer in x2 only")
+    fits = len(expected) <= room
+    wanted = f"C clear, x0 = {len(expected)}" if fits else f"C set, x0 = {_ERANGE} (ERANGE)"
+    if result.carry == fits or result.value != (len(expected) if fits else _ERANGE):
+        hint = ""
+        if result.value == (len(expected) if fits else _ERANGE):
+            hint = _CARRY_LAST
+        elif result.value > 1 << 32:
+            hint = "the start of the buffer must be taken away"
+        elif fits and result.carry:
+            hint = "it fits exactly: a full buffer is no error"
+        elif not fits and not result.carry:
+            hint = "count what comes out, not what goes in: one < becomes four bytes"
+        elif fits and result.value == len(text):
+            hint = "the length of what was written, not of the text"
+        raise Wrong(f"{shown}: {outcome(result)}; it should be {wanted}.", hint)
+    if not fits:
+        return
+    got = made[:len(expected)]
+    if got != expected:
+        at = next(n for n, (a, b) in enumerate(zip(got, expected, strict=True)) if a != b)
+        hint = ""
+        if b"&amp;" in expected and b"&amp;" not in got:
+            hint = "& itself must be replaced as well"
+        elif b"&amp;amp;" in got or b"&amp;lt;" in got:
+            hint = "a byte that you have written must not be replaced again"
+        raise Wrong(f"{shown}: {got[:40]!r}, which is wrong from byte {at} on; "
+                    f"it should be {expected[:40]!r}.", hint)
+    if made[len(expected):] != buffer[len(expected):]:
+        raise Wrong(f"{shown}: right, but bytes behind the result were written.",
+                    "a load of 8 bytes is fine, a store of 8 bytes is not")
+
+
+FUNCTIONS: Final[dict[str, Judge]] = {
+    "errno_kind": _errno_kind,
+    "row_find": _row_find,
+    "html_escape": _html_escape,
+}
