@@ -11,7 +11,9 @@ from struct import unpack_from
 import pytest
 from support.programs import Finished, boot, finish, run, start, system_call
 
-from ymawky_kit.darwin import abi
+from ymawky_kit.darwin import abi, host_signal
+from ymawky_kit.darwin.kernel import Kernel
+from ymawky_kit.emu.machine import CallFault
 from ymawky_kit.emu.memory import BadAddress
 from ymawky_kit.run import EmulatedRunner
 
@@ -494,6 +496,52 @@ def test_a_timer_ends_with_the_machine_that_set_it() -> None:
             assert (round(left), every) == own
     finally:
         signal.setitimer(signal.ITIMER_REAL, *before)
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_a_timer_that_runs_out_ends_the_guest_and_not_the_program_around_it(blocked: bool) -> None:
+    """A function that only sets a timer, called in a notebook, would kill the notebook."""
+    with boot("spin: b spin") as machine:
+        if blocked:
+            mask = machine.alloc((1 << abi.SIGALRM - 1).to_bytes(4, "little"))
+            assert 0 == system_call(machine, 48, 1, mask, 0)
+        timer = bytes(16) + (0).to_bytes(8, "little") + (1000).to_bytes(8, "little")
+        assert 0 == system_call(machine, 83, 0, machine.alloc(timer), 0)
+        if blocked:
+            while signal.getitimer(signal.ITIMER_REAL)[0]:
+                time.sleep(0.001)
+        else:
+            with pytest.raises(CallFault, match="killed by signal 14"):
+                machine.call("spin")
+    assert set() == signal.sigpending()
+    assert signal.SIGALRM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_wait_for_a_child_leaves_no_handler_behind() -> None:
+    """It would write into memory of a machine that is gone, at the next child's end."""
+    text = """
+    exit    #0
+spawn:
+    call    2
+    cbnz    x1, Lchild
+    mov     x0, #-1
+    mov     x1, #0
+    mov     x2, #0
+    mov     x3, #0
+    call    7
+    ret
+Lchild:
+    exit    #3
+""" + _TRAMPOLINE + "handler: ret" + _ACTION.format(mask=0, flags=0)
+    with boot(text) as machine:
+        assert 0 == system_call(machine, 46, abi.SIGTERM, machine.address("action"), 0)
+        try:
+            machine.call("spawn")
+        finally:
+            if isinstance(machine.kernel, Kernel) and machine.kernel.forked:
+                os._exit(1)
+    before = host_signal.set_action(signal.SIGCHLD, host_signal.DEFAULT)
+    assert host_signal.DEFAULT == before
 
 
 def test_a_handler_can_run_on_another_stack(tmp_path: Path) -> None:

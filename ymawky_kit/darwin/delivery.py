@@ -15,6 +15,7 @@ import os
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -86,11 +87,11 @@ class Signals:
         self._watchers: dict[int, list[tuple[object, Callable[[], None]]]] = {}
         self._saved = host_signal.SignalSet()
         self._sleep_mask = host_signal.SignalSet()
-        #: Host actions and the host's mask as they were before the guest changed them.
-        self._before: dict[int, int] = {}
+        #: What gives the host back its actions, and its mask, as they were before the guest.
+        self._before: dict[int, Callable[[], object]] = {}
         self._mask_before: host_signal.SignalSet | None = None
-        #: What gives the host back each interval timer that the guest has set.
-        self.timers: dict[int, Callable[[], object]] = {}
+        #: What gives the host back each interval timer that the guest has set, by its signal.
+        self._timers: dict[int, Callable[[], object]] = {}
 
     # --- dispositions -----------------------------------------------------------------------
 
@@ -112,7 +113,8 @@ class Signals:
         self._apply(number)
 
     def _arm(self) -> None:
-        self.armed = bool(self._watchers) or any(entry.caught for entry in self.actions)
+        self.armed = bool(self._watchers or self._timers) \
+            or any(entry.caught for entry in self.actions)
 
     def watch(self, number: int, owner: object, action: Callable[[], None]) -> None:
         """Call `action` whenever a signal is posted, also one that is ignored or blocked.
@@ -163,22 +165,40 @@ class Signals:
         ignored = action.handler == abi.SIG_IGN and number not in self._watchers
         if ignored or (number == abi.SIGCHLD and self.auto_reap):
             handler = host_signal.IGNORE
-        elif action.caught or number in self._watchers:
-            native = self._cpu.counter.signal_handler
-            if native is None:
-                host_signal.set_python_action(host, self._mark)
-                return
-            handler = native
-        elif number in host_signal.FAULTS:
-            handler = host_signal.DEFAULT
+        elif action.caught or number in self._watchers or number in self._timers:
+            self._catch(host)
+            return
+        self._set_host_action(host, handler)
+
+    def _catch(self, host: int) -> None:
+        """Have a host signal marked for the guest."""
+        native = self._cpu.counter.signal_handler
+        if native is not None:
+            self._set_host_action(host, native)
+            return
+        before = host_signal.set_python_action(host, self._mark)
+        self._before.setdefault(host, before)
+
+    def _set_host_action(self, host: int, handler: int) -> None:
         before = host_signal.set_action(host, handler)
         if before is not None:
-            self._before.setdefault(host, before)
+            self._before.setdefault(host, partial(host_signal.set_action, host, before))
 
     def _mark(self, host: int, _frame: object) -> None:
         """What the native handler does, for hosts without it."""
         self._seen[host] = 1
         self._words[ATTENTION] = 1
+
+    def timer_set(self, number: int, give_back: Callable[[], object]) -> None:
+        """The guest has set the host's timer that sends `number`.
+
+        Inside another program (a notebook) its default would end that: so it is caught
+        whatever the guest says, and ends the guest.
+        """
+        if not self.alone and number not in self._timers:
+            self._timers[number] = give_back
+            self._arm()
+            self._apply(number)
 
     def inherit_ignored(self, number: int) -> None:
         """A signal that was ignored when the process began."""
@@ -190,11 +210,13 @@ class Signals:
         The mask goes to every process started later, so one left behind would make
         them deaf to signals; a timer left behind would kill the program around us.
         """
-        for give_back in self.timers.values():
+        for number, give_back in self._timers.items():
             give_back()
-        self.timers.clear()
-        for host, handler in self._before.items():
-            host_signal.set_action(host, handler)
+            # One that has run out meanwhile, while its signal was blocked, is forgotten.
+            host_signal.set_action(host_signal.TO_HOST[number], host_signal.IGNORE)
+        self._timers.clear()
+        for give_back in self._before.values():
+            give_back()
         self._before.clear()
         if self._mask_before is not None:
             host_signal.set_mask(self._mask_before)
@@ -341,12 +363,7 @@ class Signals:
     def watch_children(self) -> None:
         """Make SIGCHLD end sleeps although the guest leaves it alone."""
         if not self.actions[abi.SIGCHLD].caught and not self.auto_reap:
-            native = self._cpu.counter.signal_handler
-            host = host_signal.TO_HOST[abi.SIGCHLD]
-            if native is None:
-                host_signal.set_python_action(host, self._mark)
-            else:
-                host_signal.set_action(host, native)
+            self._catch(host_signal.TO_HOST[abi.SIGCHLD])
 
     def unwatch_children(self) -> None:
         self._apply(abi.SIGCHLD)
@@ -460,6 +477,11 @@ class Signals:
         self._info.clear()
         self._words[ATTENTION] = 0
         self._seen[:] = bytes(len(self._seen))
+        timers = list(self._timers)
+        self._timers.clear()            # a child inherits none
+        for number in timers:
+            self._apply(number)
+        self._arm()
         self.stop_reaping()
         self.no_child_stop = False
 

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from errno import EINTR
+from functools import partial
 from math import ceil
 from typing import Final
 
@@ -135,10 +136,16 @@ def set_action(host: int, handler: int) -> int | None:
     return before or DEFAULT
 
 
-def set_python_action(host: int, handler: Callable[[int, object], None]) -> None:
-    """A handler in Python: it runs once the interpreter has its turn again."""
-    signal.signal(host, handler)
+def set_python_action(
+    host: int, handler: Callable[[int, object], None]
+) -> Callable[[], object]:
+    """A handler in Python: it runs once the interpreter has its turn again.
+
+    Returns what puts back the one that was there.
+    """
+    before = signal.signal(host, handler)
     signal.siginterrupt(host, True)
+    return partial(signal.signal, host, signal.SIG_DFL if before is None else before)
 
 
 class _Timespec(ctypes.Structure):

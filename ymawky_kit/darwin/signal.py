@@ -131,6 +131,9 @@ class _Interval(ctypes.Structure):
     _fields_ = (("interval", _Timeval), ("value", _Timeval))
 
 
+#: By ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF.
+_SENDS = (abi.SIGALRM, abi.SIGVTALRM, abi.SIGPROF)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _setitimer = _libc.setitimer
 _getitimer = _libc.getitimer
@@ -159,8 +162,7 @@ def setitimer(task: Task, which: int, new: int, old: int) -> None:
     before = _Interval()
     if _setitimer(which, ctypes.byref(wanted), ctypes.byref(before)):
         raise Errno(EINVAL)
-    task.signals.timers.setdefault(
-        which, partial(_setitimer, which, ctypes.byref(before), None))
+    task.signals.timer_set(_SENDS[which], partial(_setitimer, which, ctypes.byref(before), None))
     if old:
         task.memory.write(old, _pack(before))
 
