@@ -211,8 +211,8 @@ def test_any_call_of_a_child_may_fail(tree: Path, folder: Path, error: str) -> N
     """The n-th child meets the error in its n-th call."""
     number = getattr(errno, error)
     count = len(CHILD_CALLS) - 1        # exit cannot fail
-    # The fork that makes a child counts as its first call.
-    plan = [Fault(nth=n + 2, error=number, process=n + 2) for n in range(count)]
+    # A fault of a child's own counts the calls that it makes itself; its fork is its parent's.
+    plan = [Fault(nth=n + 1, error=number, process=n + 2) for n in range(count)]
     with serving(tree, folder, plan=plan) as server:
         before = server.descriptors()
         for name in CHILD_CALLS[:count]:
