@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ymawky_kit.lab.drive import call, fill, step, trace
+from ymawky_kit.lab.drive import Argument, call, fill, step, trace
 from ymawky_kit.lab.look import build, edit, undo
 from ymawky_kit.lab.magics import BENCH, reset_server, run_cell
 from ymawky_kit.lab.play import run, serve
@@ -385,3 +385,10 @@ def test_a_port_that_the_kernel_chose_is_not_shown() -> None:
     done = trace(build("once"), "--port", "0", plan="accept 1: EIO")
     assert b"ymawky: serving . at http://127.0.0.1:(a port)/\n" == done.output
     assert 'write(1, "127.0.0.1:(a port)", 15)' in [call.text for call in done.calls]
+
+
+@pytest.mark.parametrize(("function", "arguments", "promises"), [
+    ("u64_parse", (b"12", 2), True), ("text_length", ("abc",), False)])
+def test_a_call_shows_the_carry_flag_where_the_contract_promises_something(
+        function: str, arguments: tuple[Argument, ...], promises: bool) -> None:
+    assert promises == (", C clear" in call(function, *arguments).text())

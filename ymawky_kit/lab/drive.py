@@ -203,7 +203,7 @@ class Called(View):
                  instructions: int, calls: Sequence[Call], output: bytes, errors: bytes,
                  *, carries: bool = True) -> None:
         self.shown = shown
-        self.carries = carries      # whether C means something: not in a reader's own cell
+        self.carries = carries      # whether C means something: the contract says so
         self.before = dict(before)
         self.registers = dict(after)
         self.instructions = instructions
@@ -403,7 +403,7 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
             bench.give_back()
         output, errors = caught.written()
     known = numbers(events)
-    carries = bool(events) or function not in BENCH.free
+    carries = BENCH.carries(function) or (function in BENCH.free and bool(events))
     made = [[timeline_call(e) for e in events if e.process == n]
             for n in range(1, max([1, *(e.process for e in events)]) + 1)]
     before, after = _sides(result, known)

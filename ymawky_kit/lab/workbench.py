@@ -280,6 +280,14 @@ class Workbench:
                               hint=f"did you mean '{near[0]}'?" if near else None)
         return min(found, key=lambda name: (name.startswith("stub/"), name))
 
+    def carries(self, function: str) -> bool:
+        """Whether a function's contract promises something about the carry flag."""
+        if function in self.free:
+            return False
+        module = self.module_of(function)
+        text = self.changed.get(module, {}).get(function) or Module.read(module).item(function).text
+        return re.search(r"^//.*\bC (clear|set):", text, re.MULTILINE) is not None
+
     def _build_free(self, name: str) -> Program:
         made, _ = self._assemble_free(self.free[name])
         objects, modules = self._close([made], [])
