@@ -64,6 +64,14 @@ def test_observed_lanes_are_the_same_every_time() -> None:
     assert "waits" in text
 
 
+def test_a_fault_may_be_for_one_child() -> None:
+    with observe({}, "children", plan=["any 1 in child 2: EIO", "read 2 in child 1: EIO"]) as site:
+        assert [200, 200] == [site.get("/").status for _ in range(2)]
+        assert {"EIO", 0} >= set(site.answers("close", 3))
+        assert [(2, "read", "EIO"), (3, "close", "EIO")] == sorted(
+            (one.process, one.name, one.error) for one in site.events if one.injected)
+
+
 def test_a_signal_ends_the_first_process_alone() -> None:
     with observe({}, "children") as site:
         client = site.connect()
