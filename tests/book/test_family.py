@@ -96,6 +96,13 @@ def test_forks_without_end_are_stopped() -> None:
     assert (35, True) == (done.value, done.carry)
 
 
+def test_forks_that_are_tried_for_ever_end_the_processes() -> None:
+    """Nobody looks at EAGAIN: each process is killed after a while, and soon."""
+    BENCH.take_free("bomb", "func bomb\nLx: sys fork\n b Lx\n ret")
+    with pytest.raises(KitError, match="forking, again and again"):
+        call("bomb")
+
+
 def test_a_child_that_never_ends_is_ended() -> None:
     BENCH.take_free("stay", """func stay
         stp x29, x30, [sp, #-16]!

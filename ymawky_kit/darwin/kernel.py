@@ -44,6 +44,9 @@ ROW_MODULES: Final = (
 _SVC_SIZE: Final = 4
 _ORDINAL: Final = Struct("<I")
 
+#: A process that goes on forking after so many refusals is in a loop, and is killed.
+REFUSALS_MAX: Final = 200
+
 #: What strict mode leaves in a register that nobody may rely on.
 _JUNK: Final = 0xDEAD_0000_0000_0000
 
@@ -85,6 +88,7 @@ class Kernel:
         _ORDINAL.pack_into(self._ordinals, 0, 1)
         #: How many processes the run may make in all; the fork after that is EAGAIN.
         self.processes_max: int | None = None
+        self._refused = 0
         #: Calls made by this process, restarted ones counted each time.
         self.calls = 0
         #: True once this host process is a forked child: its end is the guest's end.
@@ -384,6 +388,11 @@ class Kernel:
         """fork(2): (pid, 0) in the parent, (own pid, 1) in the child (thread_set_child)."""
         signals = self.signals
         if self.processes_max is not None and self._last_ordinal() >= self.processes_max:
+            self._refused += 1
+            if self._refused > REFUSALS_MAX:
+                end = ProcessEnd(signal=abi.SIGKILL)
+                self.ended(end)
+                raise end
             raise Errno(EAGAIN)
         if not self._ready_to_fork:
             self._prepare_to_fork()

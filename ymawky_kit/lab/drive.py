@@ -437,6 +437,8 @@ def _sides(result: CallResult, known: Mapping[int, int]) -> tuple[dict[str, int]
 def _hint(fault: str, limit: int) -> str | None:
     if fault.startswith("still running"):
         return f"{grouped(limit)} instructions had run; is there a loop that never ends?"
+    if fault.endswith("killed by signal 9"):
+        return "it went on forking, again and again; is there a loop that never ends?"
     if "memory" in fault or "access" in fault or "map" in fault:
         return "it touched memory that is not its own; step() shows where it went wrong"
     return None
