@@ -113,7 +113,8 @@ class Machine:
         self._returning = returning
         self._next = HEAP
         self._stack = memory.region(cpu.load()[SP])
-        self._entry_stack = cpu.general[SP]
+        #: Where sp stands when `call` enters a function.
+        self.entry_stack = cpu.general[SP]
 
     def __enter__(self) -> Machine:
         return self
@@ -257,7 +258,7 @@ class Machine:
         for number in range(len(arguments), 30):
             general[number] = 0xF00D_0000_0000_0000 | number
         general[30] = self._returning
-        general[SP] = self._entry_stack
+        general[SP] = self.entry_stack
         general[NZCV] = 0
         if registers:
             for name, value in registers.items():

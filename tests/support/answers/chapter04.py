@@ -80,6 +80,13 @@ WRONG: list[Wrong] = [
      " carry_set\n ret\n", "stop at the first"),
     ("byte_find", "signed bytes", lambda: change("byte_find", "ldrb    w4", "ldrsb   w4"),
      "C must be clear"),
+    ("byte_find", "a NUL ends it", lambda: change("byte_find", "    b.ne    Lbyte_find_next\n",
+     "    b.eq    Lq\n    cbz     w4, Lbyte_find_none\n    b       Lbyte_find_next\nLq:\n"),
+     "a NUL does not end this text"),
+    ("byte_find", "above its stack", lambda: change("byte_find", "    mov     x3, x0",
+     "    str     x0, [sp, #8]\n    mov     x3, x0"), "wrote above sp"),
+    ("byte_find", "Apple's register", lambda: change("byte_find", "    mov     x3, x0",
+     "    mov     x18, x0\n    mov     x3, x18"), "x18, which belongs to the system"),
     ("byte_find", "x19 spoiled", lambda: change("byte_find", "    mov     x3, x0",
      "    mov     x3, x0\n    mov     x19, x0"), "changed x19"),
     ("text_put", "nothing done", lambda: "func text_put\n ret\n", "it should be C clear, x0 = 5"),
@@ -121,6 +128,8 @@ WRONG: list[Wrong] = [
      "    sub     x1, x1, #1\n    cbz     x1, Li64_parse_digits\n    ldrb    w2, [x0]\n"
      "    cmp     w2, #'-'\n    b.ne    Li64_parse_digits\n    add     x0, x0, #1\n"
      "    sub     x1, x1, #1\n"), "only one -"),
+    ("i64_parse", "a limit with a sign", lambda: change("i64_parse", "    b.hi    Li64",
+     "    b.gt    Li64"), "compare with b.hi"),
     ("i64_parse", "x19 not restored", lambda: change("i64_parse",
      "    ldr     x19, [sp, #16]\n", ""), "changed x19"),
 ]

@@ -72,6 +72,11 @@ WRONG: list[Wrong] = [
      "    b.cs    Lbrood_parent\n"), "fork 1: EAGAIN"),
     ("brood", "goes on after an error", lambda: change("brood", "    b.cs    Lbrood_return\n",
      "    b.cs    Lbrood_next\n"), "fork 1: EAGAIN"),
+    ("brood", "0 is one too", lambda: change("brood", "    b.hs    Lbrood_parent\n", "")
+     .replace("    b       Lbrood_next", "    cmp     x20, x19\n    b.lo    Lbrood_next\n"
+              "    b       Lbrood_parent"), "look before the first fork"),
+    ("brood", "forks for ever", lambda: "func brood\nLx: sys fork\n b Lx\n ret\n",
+     "forks again and again"),
     ("brood", "the child ends", lambda: change("brood", "    mov     x0, x20\n",
      "    mov     x0, x20\n    bl      process_exit\n"), "did not come back: exit(1)"),
     ("reap_all", "nothing done", lambda: "func reap_all\n mov x0, #1\n carry_clear\n ret\n",
@@ -86,6 +91,16 @@ WRONG: list[Wrong] = [
      "    b.eq    Lreap_all_done\n", "    b       Lreap_all_done\n"), "pass every other error on"),
     ("reap_all", "counted in x9", lambda: change("reap_all", "    add     x19, x19, #1",
      "    add     x9, x9, #1").replace("x0, x19", "x0, x9"), "count in x19 or higher"),
+    ("reap_all", "other errors with C clear", lambda: change("reap_all",
+     "    b.eq    Lreap_all_done\n    carry_set\n", "    b.eq    Lreap_all_done\n"),
+     "pass every other error on"),
+    ("reap_all", "arguments only once", lambda: change("reap_all", "Lreap_all_next:\n", "")
+     .replace("    sys     wait4", "Lreap_all_next:\n    sys     wait4"),
+     "put the four arguments in place"),
+    ("reap_all", "one group only", lambda: change("reap_all", "    mov     x0, #-1",
+     "    mov     x0, #0"), "any child is -1"),
+    ("reap_all", "an address that is none", lambda: change("reap_all", "    mov     x1, #0 ",
+     "    mov     x1, #8 "), "14 is EFAULT"),
     ("reap_all", "x19 not restored", lambda: change("reap_all",
      "    ldr     x19, [sp, #16]\n", ""), "another x19"),
 ]
@@ -105,6 +120,7 @@ def _open(old: str, new: str) -> Callable[..., Any]:
 WRONG_PYTHON: list[WrongPython] = [
     ("open_descriptors", lambda start, events: {}, "Before any call"),
     ("open_descriptors", lambda start, events: set(start), "a dict"),
+    ("open_descriptors", lambda start, events: {1: list(start)}, "a set for each process"),
     ("open_descriptors", _open("set(open_in[process])", "open_in[process]"),
      "the child's set must be a copy"),
     ("open_descriptors", _open("set(open_in[process])", "set()"), "must be a copy"),

@@ -9,16 +9,20 @@ input that shows it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, Final
 
 from ymawky_kit.lab.exercise.grading import Judge, Mark, PythonJudge, Wrong
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.source import KitError
 
 __all__ = ["Mark", "check", "judges"]
+
+_COMMENT: Final = re.compile(r"//.*|\"(?:[^\"\\]|\\.)*\"")
+_X18: Final = re.compile(r"\b[xw]18\b", re.IGNORECASE)
 
 
 def judges() -> tuple[dict[str, Judge], dict[str, PythonJudge]]:
@@ -53,6 +57,10 @@ def check(name: str, answer: Callable[..., Any] | None = None) -> Mark:
         if name not in BENCH.free:
             raise KitError.of(f"there is no answer to '{name}' yet",
                               hint=f"run the cell that begins with %%asm {name}")
+        if _X18.search(_COMMENT.sub("", BENCH.free[name])):
+            raise Wrong("It uses x18, which belongs to the system.",
+                        "macOS may set x18 to 0 between any two instructions: take x9 to x15, "
+                        "or x19 to x28 and save it")
         return Mark(name, True, functions[name](name))
     except Wrong as wrong:
         return Mark(name, False, str(wrong), wrong.hint)

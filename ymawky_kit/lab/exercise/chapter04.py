@@ -15,7 +15,8 @@ from ymawky_kit.view.registers import value
 def _byte_find(name: str) -> str:
     chance = random.Random(6)
     cases = [(b"hello", 101), (b"a", 97), (b"a", 98), (b"", 0), (b"\xff\x80\0", 0),
-             (b"GET / HTTP/1.1", 32), (b"x" * 300 + b"y", 121), (b"\x80", 128)]
+             (b"GET / HTTP/1.1", 32), (b"x" * 300 + b"y", 121), (b"\x80", 128),
+             (b"a\0b", 98), (b"\0\0", 98)]
     cases += [(chance.randbytes(chance.randrange(30)), chance.randrange(256)) for _ in range(50)]
     cases += [(bytes(chance.choices(b"ab:", k=chance.randrange(9))), 58) for _ in range(100)]
     with trial(name) as hand:
@@ -29,6 +30,8 @@ def _byte_find(name: str) -> str:
                 raise Wrong(f"{told}: {outcome(result)}; the byte is "
                             f"{'not ' if place < 0 else ''}there, so C must be "
                             f"{'set' if place < 0 else 'clear'}.",
+                            "a NUL does not end this text, its length does"
+                            if place > text.find(0) >= 0 else
                             "cmp changes C as well: carry_clear or carry_set comes last")
             if place >= 0 and result.value != place:
                 hint = ""
@@ -128,6 +131,8 @@ def _signed_hint(number: int | None, result: CallResult) -> str:
         return "it fits in 64 bits without a sign, not with one: compare with the limit"
     if -edge <= number < 0 and result.value == -number and not result.carry:
         return "the sign is lost: neg makes it negative"
+    if -edge <= number < edge and result.carry and result.value == 34:
+        return "it does fit: the value has no sign yet, so compare with b.hi, not b.gt"
     if result.carry and result.value == number % (1 << 64):
         return "cmp changes C as well: set or clear it as the last thing"
     return ""

@@ -29,7 +29,8 @@ _PATIENCE: Final = 3.0
 
 def _sockaddr_write(name: str) -> str:
     chance = random.Random(51)
-    cases = [(16, 16), (16, 24), (16, 300), (15, 15), (0, 0), (8, 8), (1, 1), (16, _HUGE)]
+    cases = [(16, 16), (16, 24), (16, 300), (15, 15), (0, 0), (8, 8), (1, 1), (16, _HUGE),
+             (16, 1 << 32)]
     cases += [(min(size, _SIZE) if size < 40 else 16, size)
               for size in (chance.randrange(60) for _ in range(60))]
     with trial(name) as hand:
@@ -44,7 +45,7 @@ def _sockaddr_write(name: str) -> str:
             if result.carry == fits or result.value != (_SIZE if fits else _ERANGE):
                 raise Wrong(f"{told}: {outcome(result)}; it should be C "
                             + ("clear, x0 = 16." if fits else "set, x0 = 34 (ERANGE)."),
-                            _write_hint(fits, size, result.carry))
+                            _write_hint(fits, size, result.carry, result.value))
             if not fits:
                 if left != before:
                     raise Wrong(f"{told}: it does not fit, and yet the buffer was changed.",
@@ -62,11 +63,15 @@ def _sockaddr_write(name: str) -> str:
         return f"{count(hand.asked, 'buffer')}, and not one byte outside of the sixteen."
 
 
-def _write_hint(fits: bool, size: int, carry: bool) -> str:
+def _write_hint(fits: bool, size: int, carry: bool, value: int) -> str:
     if fits and size == _SIZE and carry:
         return "sixteen bytes are enough"
     if fits and size > 1 << 62:
         return "sizes have no sign: b.lo, not b.lt"
+    if fits and size == 1 << 32:
+        return "a size has 64 bits: compare x1, not w1"
+    if fits and carry and value == _ERANGE:
+        return "a buffer may be larger than it must be"
     if fits and carry:
         return "cmp leaves C set when the size is enough: carry_clear before ret"
     return ""
@@ -109,7 +114,7 @@ def _sockaddr_port(name: str) -> str:
                 raise Wrong(f"{count(len(data), 'byte')}, {shown}: {outcome(result)}; it should "
                             f"be C {'clear' if right else 'set'}, x0 = {wanted}.",
                             _port_hint(data, right, result.carry, result.value))
-        return f"{count(hand.asked, 'address')}, nothing read behind the last byte."
+        return f"{count(hand.asked, 'address', 'addresses')}, nothing read behind the last byte."
 
 
 def _port_hint(data: bytes, right: bool, carry: bool, got: int) -> str:
@@ -132,7 +137,8 @@ def _echo(name: str) -> str:
         program = BENCH.build("once", {"serve/once": name})
     except KitError as error:
         raise Wrong(f"The server cannot be linked: {error}",
-                    "the function in the slot is called serve_run") from None
+                    "the function in the slot is called serve_run"
+                    if "'serve_run'" in str(error) else "") from None
     chance = random.Random(53)
     talks = [[b"hello\n"], [b"x"], [], [b"one", b"two", b"three"], [b"\0\xff" * 50],
              [chance.randbytes(50_000)], [b"last"]]

@@ -33,6 +33,8 @@ def _run(name: str, *arguments: int, plan: Plan = None) -> Called:
         return drive.call(name, *arguments, plan=plan, strict=True, limit=200_000)
     except KitError as error:
         raise Wrong(f"{str(error).removeprefix('error: ').splitlines()[0]}.",
+                    "it forks again and again: is there a loop that never ends?"
+                    if "killed by signal 9" in str(error) else
                     f"watch it: step({', '.join(map(repr, (name, *arguments)))})") from None
 
 
@@ -85,8 +87,11 @@ def _look_at_children(done: Called, told: str, born: int) -> None:
     found = len(done.children)
     if found != born:
         raise Wrong(f"{told} made {count(found, 'child', 'children')}; there should be {born}.",
+                    "with 0 there is nothing to make: look before the first fork"
+                    if born == 0 and found == 1 else
                     "a child must leave the loop, or it forks as well" if found > born else
-                    "a system call may change every register up to x17: count in x19 or higher"
+                    "is the last one made as well? and a system call may change every register "
+                    "up to x17: count in x19 or higher"
                     if found else "")
     for number, child in enumerate(done.children, 1):
         if isinstance(child, Ended):
@@ -115,7 +120,7 @@ def _reap_all(name: str) -> str:
         # ended, alive, fault plan, C, x0
         (1, 0, None, False, 1), (0, 0, None, False, 0), (0, 1, None, False, 0),
         (3, 0, None, False, 3), (2, 2, None, False, 2), (7, 1, None, False, 7),
-        (2, 0, "wait4 2: EFAULT", True, 14),
+        (2, 0, "wait4 2: EFAULT", True, 14), (1, 0, "wait4 2: EIO", True, 5),
     ]
     for ended, alive, plan, carry, number in cases:
         told = f"{ended} ended, {alive} alive" + (f", {plan}" if plan else "")
@@ -126,10 +131,15 @@ def _reap_all(name: str) -> str:
                         "without WNOHANG wait4 waits until the next child ends") from None
         if not any(call.text.startswith("wait4(") for call in done.calls):
             raise Wrong(f"{told}: it made no wait4 at all.", "sys wait4, with -1 in x0")
-        for call in done.calls:
-            if call.text.startswith("wait4(") and "WNOHANG" not in call.text:
-                raise Wrong(f"{told}: it called {call.text}.",
+        waits = [call.text for call in done.calls if call.text.startswith("wait4(")]
+        for text in waits:
+            if "WNOHANG" not in text:
+                raise Wrong(f"{told}: it called {text}.",
+                            "a system call may change x0 to x17: put the four arguments in "
+                            "place before every one" if "WNOHANG" in waits[0] else
                             "without WNOHANG it waits for children that are still alive")
+            if not text.startswith("wait4(-1, "):
+                raise Wrong(f"{told}: it called {text}.", "any child is -1, in x0")
         if (done.carry, done.value) != (carry, number):
             raise Wrong(f"{told}: {_said(done)}; it should be "
                         f"C {'set' if carry else 'clear'}, x0 = {number}.",
@@ -144,7 +154,9 @@ def _reap_hint(done: Called, ended: int, carry: bool) -> str:
     if done.carry and done.value == 10:
         return "ECHILD only says that there are no more children: that is the end, not an error"
     if carry:
-        return "pass every other error on as it came"
+        return "pass every other error on as it came, with C set: cmp may have cleared it"
+    if done.carry and done.value == 14:
+        return "14 is EFAULT: the second and the fourth argument are 0, or an address"
     if done.value > 1 << 32:
         return "a system call may change every register up to x17: count in x19 or higher"
     if done.value == ended + 1:
@@ -295,12 +307,15 @@ def _shown(sets: Any) -> str:
 def _descriptor_hint(got: Any, expected: dict[int, set[int]], events: Sequence[_Event]) -> str:
     if not isinstance(got, dict):
         return "a dict: number of the process -> set of its descriptors"
+    if not all(isinstance(found, (set, frozenset)) for found in got.values()):
+        return "a set for each process: {0, 1}, not [0, 1]"
     if got.keys() - expected.keys():
         return "a process that has ended has nothing open"
     if expected.keys() - got.keys():
         return "a child has every descriptor that its parent had at the fork"
     if any(call == "fork" for _, call, _ in events):
-        return "the child's set must be a copy: what one side closes, the other keeps"
+        return ("the child's set must be a copy of its parent's at the fork: "
+                "what one side closes, the other keeps")
     return ""
 
 

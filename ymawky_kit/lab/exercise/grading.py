@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ymawky_kit.emu.cpu import REGISTER_NAMES
 from ymawky_kit.emu.machine import CallFault, CallResult, Machine
+from ymawky_kit.emu.memory import PAGE
 from ymawky_kit.lab import drive
 from ymawky_kit.lab.drive import Argument, Plan
 from ymawky_kit.lab.family import Family
@@ -28,6 +29,9 @@ PythonJudge = Callable[[Callable[..., Any]], str]
 
 _KEPT: Final = tuple(f"x{n}" for n in range(19, 30))
 _CALL_LIMIT: Final = 200_000
+#: Bytes above sp, which belong to whoever called, and in front of a buffer, which nobody gave.
+_AROUND: Final = 64
+_JUNK: Final = bytes(range(0xA0, 0xA0 + _AROUND))
 
 #: 64-bit numbers at which functions go wrong.
 EDGES: Final = (0, 1, 2, 41, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1,
@@ -75,6 +79,8 @@ class Hand:
         self.machine = machine
         self.family = family
         self.clean = machine.snapshot()
+        self.stack = machine.entry_stack
+        self.above = machine.memory.peek(self.stack, _AROUND)
         self.asked = 0
 
     def ask(self, *arguments: Argument) -> tuple[CallResult, list[bytes]]:
@@ -85,6 +91,7 @@ class Hand:
         shown = drive.shown(self.function, arguments)
         numbers: list[int] = []
         blocks: list[tuple[int, int]] = []
+        fronts: list[int] = []
         for argument in arguments:
             if isinstance(argument, int):
                 numbers.append(argument)
@@ -93,6 +100,9 @@ class Hand:
                 address = machine.alloc(data, guard="end")
                 numbers.append(address)
                 blocks.append((address, len(data)))
+                if not data or -len(data) % PAGE >= _AROUND:
+                    machine.memory.poke(address - _AROUND, _JUNK)
+                    fronts.append(address - _AROUND)
         try:
             result = machine.call(self.function, *numbers, limit=_CALL_LIMIT)
             self.family.hand_over(None)
@@ -110,6 +120,13 @@ class Hand:
                     if name == "sp" else
                     f"{name} belongs to the caller: save it first and restore it, "
                     "or use x9 to x15")
+        if machine.memory.peek(self.stack, _AROUND) != self.above:
+            raise Wrong(f"{shown} wrote above sp, where the stack is its caller's.",
+                        "make a frame first: sub sp, sp, #16, or stp with !")
+        for address in fronts:
+            if machine.memory.peek(address, _AROUND) != _JUNK:
+                raise Wrong(f"{shown} wrote in front of a buffer.",
+                            "the first byte of a buffer is the one that its address says")
         return result, [machine.memory.peek(address, size) for address, size in blocks]
 
     def value(self, *arguments: Argument) -> int:
