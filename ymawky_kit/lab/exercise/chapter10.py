@@ -19,7 +19,7 @@ _FOR_A_TIME: Final = ("EMFILE", "ENFILE", "ENOMEM", "EAGAIN")
 _KINDS: Final = {getattr(errno, name): kind for names, kind in
                  ((_CLIENT, "c"), (_FOR_A_TIME, "t")) for name in names}
 _ROWS_MAX: Final = 4096
-_STEPS_MAX: Final = 200
+_STEPS_MAX: Final = 400
 
 
 def _errno_kind(name: str) -> str:
