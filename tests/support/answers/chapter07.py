@@ -154,6 +154,16 @@ WRONG: list[Wrong] = [
      " cmp w0, #128\n cset x0, hs\n ret\n", "a token is plain ASCII"),
     ("is_token", "x19 spoiled", lambda: change("is_token", "    ret", "    mov x19, x0\n    ret"),
      "changed x19"),
+    ("is_token", "the carry", lambda: "func is_token\n addr x1, char_class\n ldrb w2, [x1, x0]\n"
+     " tbz w2, #0, Ln\n carry_clear\n ret\nLn:\n carry_set\n ret\n", "the byte itself"),
+    ("is_token", "x18 used", lambda: change("is_token", "    ret", "    mov     x18, x0\n    ret"),
+     "belongs to the system"),
+    ("is_token", "no room on the stack", lambda: "func is_token\n str x0, [sp, #8]\n"
+     " addr x1, char_class\n ldrb w0, [x1, x0]\n and w0, w0, #1\n ret\n",
+     "wrote above sp"),
+    ("is_token", "half a frame", lambda: "func is_token\n sub sp, sp, #8\n str x0, [sp]\n"
+     " ldr x0, [sp]\n add sp, sp, #8\n addr x1, char_class\n ldrb w0, [x1, x0]\n"
+     " and w0, w0, #1\n ret\n", "a multiple of 16"),
 
     ("minor_version", "nothing done", lambda: "func minor_version\n ret\n", "x0 = 0"),
     ("minor_version", "no look at the length", lambda: change(
@@ -173,6 +183,18 @@ WRONG: list[Wrong] = [
      "each of the seven bytes"),
     ("minor_version", "the carry of the comparison", lambda: change(
         "minor_version", "    carry_clear\n", "    cmp     x0, #0\n"), "cmp changes C as well"),
+
+    ("minor_version", "no frame for x30", lambda: "func minor_version\n mov x9, x0\n cmp x1, #8\n"
+     " b.ne Lz\n bl version_parse\n b.cs Lz\n ldrb w0, [x9, #7]\n sub w0, w0, #48\n"
+     " carry_clear\n ret\nLz:\n carry_set\n ret\n", "a bl without a frame"),
+    ("minor_version", "0 or 1", lambda: "func minor_version\n cmp x1, #8\n b.ne Lz\n"
+     " b version_parse\nLz:\n carry_set\n ret\n", "each of the ten digits"),
+    ("minor_version", "the text changed", lambda: change(
+        "minor_version", "    carry_clear\n", "    strb    wzr, [x9]\n    carry_clear\n").replace(
+        "func minor_version\n", "func minor_version\n    mov     x9, x0\n"), "changed the text"),
+    ("minor_version", "a byte in front", lambda: change(
+        "minor_version", "func minor_version\n",
+        "func minor_version\n    strb    wzr, [x0, #-1]\n"), "wrote in front of a buffer"),
 
     ("quoted_length", "nothing done", lambda: "func quoted_length\n ret\n",
      "it should be C clear, x0 = 2"),
@@ -209,6 +231,10 @@ WRONG: list[Wrong] = [
         "Lquoted_length_bad"), "xe9"),
     ("quoted_length", "the carry of the comparison", lambda: change(
         "quoted_length", "    carry_clear\n", "    cmp     x0, x0\n"), "cmp changes C as well"),
+
+    ("quoted_length", "the text changed", lambda: change(
+        "quoted_length", "    carry_clear\n", "    strb    wzr, [x2, #-1]\n    carry_clear\n"),
+     "changed the text"),
 
     ("field_find", "nothing done", lambda: "func field_find\n ret\n", "it should be C clear"),
     ("field_find", "no colon", lambda: change(

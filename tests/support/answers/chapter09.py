@@ -113,6 +113,8 @@ WRONG: list[Wrong] = [
      "the place behind the last byte"),
     ("two_digits", "four bytes", lambda: change("two_digits", "    strb    w1, [x0], #1",
      "    str     w1, [x0], #1"), "did not return: unmapped"),
+    ("two_digits", "a byte in front", lambda: change("two_digits", "    mov     x2, #10",
+     "    strb    wzr, [x0, #-1]\n    mov     x2, #10"), "wrote in front of a buffer"),
     ("two_digits", "x20 spoiled", lambda: change("two_digits", "    mov     x2, #10",
      "    mov     x20, x1\n    mov     x2, #10"), "changed x20"),
     ("weekday", "nothing done", lambda: "func weekday\n ret\n", "gave 3, not 0"),

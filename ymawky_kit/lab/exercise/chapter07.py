@@ -20,6 +20,11 @@ def _said(carry: bool, number: int | None = None) -> str:
     return f"C {'set' if carry else 'clear'}" + ("" if number is None else f", x0 = {number}")
 
 
+def _only_looked(told: str, text: bytes, left: list[bytes]) -> None:
+    if left[0] != text:
+        raise Wrong(f"{told} changed the text.", "it should only look: no store")
+
+
 def _is_token(name: str) -> str:
     with trial(name) as hand:
         for byte in range(256):
@@ -32,6 +37,8 @@ def _is_token(name: str) -> str:
 
 
 def _token_hint(byte: int, got: int) -> str:
+    if got == byte:
+        return "that is the byte itself: the answer, 1 or 0, belongs in x0"
     if got > 1:
         return "1 or 0 was wanted: take the one bit out of its entry"
     if chr(byte) in ":@[`{/":
@@ -56,7 +63,8 @@ def _minor_version(name: str) -> str:
         texts.append(bytes(damaged))
     with trial(name) as hand:
         for text in texts:
-            result, _ = hand.ask(text, len(text))
+            result, left = hand.ask(text, len(text))
+            _only_looked(drive.shown(name, (text, len(text))), text, left)
             found = re.fullmatch(rb"HTTP/1\.([0-9])", text)
             told = f"{drive.shown(name, (text, len(text)))}: {outcome(result)}"
             if result.carry != (found is None):
@@ -65,7 +73,9 @@ def _minor_version(name: str) -> str:
             if found and result.value != int(found[1]):
                 raise Wrong(f"{told}; it should be {_said(False, int(found[1]))}.",
                             "take '0' away: the digit is a character"
-                            if result.value == found[1][0] else "")
+                            if result.value == found[1][0] else
+                            "each of the ten digits is meant, not only 0 and 1"
+                            if result.value == 1 else "")
         return f"{count(hand.asked, 'text')}, too short, too long and damaged ones among them."
 
 
@@ -97,7 +107,8 @@ def _quoted_length(name: str) -> str:
         texts.append(chance.choice((b'"', b'"', b'"', b"")) + body)
     with trial(name) as hand:
         for text in texts:
-            result, _ = hand.ask(text, len(text))
+            result, left = hand.ask(text, len(text))
+            _only_looked(drive.shown(name, (text, len(text))), text, left)
             whole = _QUOTED.match(text)
             if whole:
                 expected = (False, whole.end())

@@ -16,7 +16,7 @@ def _two_digits(name: str) -> str:
     with trial(name) as hand:
         for number in range(100):
             for room in (2, 5):         # the smallest there may be, and one with a neighbour
-                result, (left,) = hand.ask(b"." * room, number)
+                result, (left,) = hand.ask(bytearray(b"." * room), number)
                 told = drive.shown(name, (bytearray(room), number))
                 right = b"%02d" % number + b"." * (room - 2)
                 if left != right:
@@ -74,7 +74,7 @@ def _length_field(name: str) -> str:
         for number in numbers:
             right = b"Content-Length: %d\r\n" % number
             try:
-                result, (left,) = hand.ask(bytes(len(right)), number)
+                result, (left,) = hand.ask(bytearray(len(right)), number)
             except Wrong as wrong:
                 if "unmapped" not in str(wrong):
                     raise

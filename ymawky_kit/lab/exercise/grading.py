@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ymawky_kit.emu.cpu import REGISTER_NAMES
+from ymawky_kit.emu.cpu import REGISTER_NAMES, Reason
 from ymawky_kit.emu.machine import CallFault, CallResult, Machine
 from ymawky_kit.emu.memory import PAGE
 from ymawky_kit.lab import drive
@@ -29,6 +29,7 @@ PythonJudge = Callable[[Callable[..., Any]], str]
 
 _KEPT: Final = tuple(f"x{n}" for n in range(19, 30))
 _CALL_LIMIT: Final = 200_000
+_SP: Final = REGISTER_NAMES.index("sp")
 #: Bytes above sp, which belong to whoever called, and in front of a buffer, which nobody gave.
 _AROUND: Final = 64
 _JUNK: Final = bytes(range(0xA0, 0xA0 + _AROUND))
@@ -109,7 +110,7 @@ class Hand:
         except CallFault as fault:
             self.family.hand_over(None)
             raise Wrong(f"{shown} did not return: {fault}.",
-                        f"watch it: step({_again(self.function, arguments)})") from None
+                        self._fault_hint(fault, _again(self.function, arguments))) from None
         for name in (*_KEPT, "sp"):
             n = REGISTER_NAMES.index(name)
             if result.before[n] != result.after[n]:
@@ -128,6 +129,14 @@ class Hand:
                 raise Wrong(f"{shown} wrote in front of a buffer.",
                             "the first byte of a buffer is the one that its address says")
         return result, [machine.memory.peek(address, size) for address, size in blocks]
+
+    def _fault_hint(self, fault: CallFault, again: str) -> str:
+        if fault.stop.reason is Reason.ALIGNMENT and self.machine.cpu.snapshot()[_SP] % 16:
+            return "sp must be a multiple of 16 whenever memory is reached through it"
+        if fault.stop.reason is Reason.LIMIT:
+            return ("a loop without an end, or a bl without a frame: bl overwrites x30, "
+                    f"and ret goes back behind that bl again and again; step({again})")
+        return f"watch it: step({again})"
 
     def value(self, *arguments: Argument) -> int:
         return self.ask(*arguments)[0].value
