@@ -203,6 +203,16 @@ def test_a_server_that_never_answers_is_left_after_a_few_cases(ymawky, folder):
     assert "31 cases: 0 passed, 5 failed, 26 not tried" in out
 
 
+def test_a_server_that_ends_whatever_one_asks_is_left_after_a_few_cases(ymawky, folder):
+    wrong = program(folder, "serial", serve__serial="func serve_run -> func serve_run\n"
+                    "    mov     x0, #3\n    mov     x16, #1\n    svc     #0x80\n")
+    status, out, _ = ymawky("check", "-c", "05", "--emulated", "--binary", wrong)
+    assert 1 == status
+    assert "the server itself ended: exit status 3" in out
+    assert "not tried: 26 cases, the server itself ended in each of the first 5" in out
+    assert "31 cases: 0 passed, 5 failed, 26 not tried" in out
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("brk #1", "ended before it said where it serves: killed by signal 5 SIGTRAP"),
     ("mov x0, #3\n mov x16, #1\n svc #0x80", "where it serves: exit status 3"),

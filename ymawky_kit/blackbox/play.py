@@ -39,6 +39,7 @@ class Record:
     faults: list[str] = field(default_factory=list)
     cut: bool = False               # a connection broke off: the server may be ending
     stuck: bool = False             # it kept a client waiting, or the connection open
+    ended: bool = False             # the server itself ended, and should not have
 
     @property
     def passed(self) -> bool:

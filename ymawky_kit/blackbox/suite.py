@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 #: How long a client waits for an answer, a program for its end.
 SECONDS: Final = 5.0
 _ENDING_SECONDS: Final = 0.2
-#: After so many cases in a row that kept a client waiting, the others are not tried.
+#: After so many cases in a row that kept a client waiting, or if the server ended in so many
+#: and did nothing else, the others are not tried.
 GIVE_UP: Final = 5
 
 
@@ -72,20 +73,34 @@ class _Trial:
         self._place = place
         self._report = report
         self._waited = 0
+        self._ended = 0
+        self._hopeful = False       # a case has passed, or failed with the server alive
 
     def all(self, cases: Sequence[Case]) -> list[Result]:
         results: list[Result] = []
         for case in cases:
-            if self._waited >= GIVE_UP:
-                result = Result(case, "not tried", Record(),
-                                f"it kept a client waiting {GIVE_UP} times in a row")
+            reason = self._reason_to_give_up()
+            if reason:
+                result = Result(case, "not tried", Record(), reason)
             else:
                 result = self._place.play(case)
                 if result.outcome != "skipped":
-                    self._waited = self._waited + 1 if result.record.stuck else 0
+                    self._count(result.record)
             results.append(result)
             self._report(result)
         return results
+
+    def _count(self, record: Record) -> None:
+        self._waited = self._waited + 1 if record.stuck else 0
+        self._ended += record.ended
+        self._hopeful = self._hopeful or not (record.stuck or record.ended)
+
+    def _reason_to_give_up(self) -> str:
+        if self._waited >= GIVE_UP:
+            return f"it kept a client waiting {GIVE_UP} times in a row"
+        if self._ended >= GIVE_UP and not self._hopeful:
+            return f"the server itself ended in each of the first {GIVE_UP}"
+        return ""
 
 
 class _Local:
@@ -140,6 +155,7 @@ class _Local:
         record.faults.append(f"the server itself ended: {ending}")
         record.wanted = record.wanted or "a server that goes on serving"
         record.stuck = False
+        record.ended = True
 
     def _run(self, case: Run) -> Result:
         self._runs += 1
