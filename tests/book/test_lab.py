@@ -392,3 +392,12 @@ def test_a_port_that_the_kernel_chose_is_not_shown() -> None:
 def test_a_call_shows_the_carry_flag_where_the_contract_promises_something(
         function: str, arguments: tuple[Argument, ...], promises: bool) -> None:
     assert promises == (", C clear" in call(function, *arguments).text())
+
+
+def test_a_changed_program_is_saved_as_an_executable(tmp_path: Path) -> None:
+    edit("stub/get_hello", "hello_fields", "hello, client", "hello, reader")
+    changed = build("once")
+    changed.save(tmp_path / "mine")
+    assert changed.data == (tmp_path / "mine").read_bytes()
+    assert b"hello, reader" in changed.data
+    assert os.access(tmp_path / "mine", os.X_OK)

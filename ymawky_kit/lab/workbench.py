@@ -56,6 +56,10 @@ class Program(View):
     def instructions(self) -> int:
         return sum(1 for line in self.image.lines if line.is_code)
 
+    def save(self, path: str | Path) -> None:
+        """Write the executable to a file: for a terminal, `ymawky check` or a Mac."""
+        macho.install(self.data, Path(path))
+
     def bytes_at(self, address: int, size: int) -> bytes:
         """Bytes of code or data by address, as the linker left them; empty outside of both."""
         for segment in self.image.segments:
