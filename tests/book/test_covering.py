@@ -61,6 +61,17 @@ def test_a_recording_that_was_cut_reaches_only_its_own() -> None:
     assert 3 == coverage("lib/number").reached
 
 
+def test_what_a_check_runs_does_not_count() -> None:
+    """Else the same notebook would show something else once an exercise is solved."""
+    BENCH.take_free("greet", "func main\n    b fd_close\n")
+    call("u64_parse", b"7", 1)
+    before = coverage("lib/number").text(), coverage("lib/io").text()
+    assert not check("greet").right
+    assert before == (coverage("lib/number").text(), coverage("lib/io").text())
+    call("u64_parse", b"x", 1)
+    assert before[0] != coverage("lib/number").text()
+
+
 def test_a_fault_reaches_up_to_the_instruction_that_failed() -> None:
     with pytest.raises(KitError):
         call("mem_clear", b"", 64)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from struct import Struct
+from typing import Any
 
 import psutil
 import pytest
 
-from ymawky_kit.lab import call, check, step
+from ymawky_kit.darwin import kernel
+from ymawky_kit.emu.machine import CallResult, Machine
+from ymawky_kit.lab import call, check, inspect, step
 from ymawky_kit.lab.drive import Child, Ended
 from ymawky_kit.lab.family import PROCESSES_MAX
 from ymawky_kit.lab.magics import BENCH
@@ -121,3 +126,46 @@ def test_a_judge_survives_an_answer_that_forks() -> None:
     mark = check("larger")
     assert not mark.right
     assert "gave 5, not 0" in mark.message
+
+
+def test_children_do_not_outlive_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the parent; the fixture looks for the child, which would run for minutes."""
+    BENCH.take_free("stay", "func stay\n    sys fork\n    cbz x1, Lstay_parent\n"
+                            "Lstay_loop:\n    b Lstay_loop\nLstay_parent:\n    ret\n")
+    real = Machine.call
+
+    def interrupted(machine: Machine, *arguments: Any, **more: Any) -> CallResult:
+        real(machine, *arguments, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Machine, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call("stay", limit=10**12)
+
+
+def test_no_child_comes_back_from_where_nobody_expects_one() -> None:
+    BENCH.take_free("peek", "func peek\n    ldrb w9, [x0]\n    sys fork\n    ret\n")
+    assert "Returned after" in inspect("peek", b"a").text()
+
+
+class _Slow:
+    """The struct of the shared number, with time for others between reading and writing."""
+
+    def __init__(self, struct: Struct) -> None:
+        self.pack_into = struct.pack_into
+        self._struct = struct
+
+    def unpack_from(self, *arguments: Any) -> tuple[Any, ...]:
+        found = self._struct.unpack_from(*arguments)
+        time.sleep(0.02)
+        return found
+
+
+def test_processes_that_fork_at_the_same_time_get_different_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel, "_ORDINAL", _Slow(kernel._ORDINAL))
+    BENCH.take_free("double", "func double\n    sys fork\n    sys fork\n    sys fork\n    ret\n")
+    children = call("double").children
+    assert 7 == len(children)
+    assert all(isinstance(child, Child) for child in children), children

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,28 @@ def test_ps_lists_our_children_and_not_itself(monkeypatch: pytest.MonkeyPatch) -
         child.communicate(b"\n")
     assert before | {child.pid} == with_child
     assert before == ours()
+
+
+@pytest.mark.skipif(not Path("/bin/ps").exists(), reason="needs ps: apt install procps")
+@pytest.mark.parametrize("by_ps", [False, True])
+def test_who_waits_is_not_busy(by_ps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if by_ps:
+        monkeypatch.setattr(host_process.os.path, "isdir", lambda _: False)
+    code = "print(flush=True)\nwhile not {}: pass\nimport time; time.sleep(9)"
+    with subprocess.Popen([sys.executable, "-c", code.format(0)],
+                          stdout=subprocess.PIPE) as works, \
+            subprocess.Popen([sys.executable, "-c", code.format(1)],
+                             stdout=subprocess.PIPE) as waits:
+        try:
+            for process in (works, waits):
+                assert process.stdout is not None
+                assert b"\n" == process.stdout.readline()
+            while waits.pid in host_process.busy(os.getpid()):
+                time.sleep(0.01)
+            assert works.pid in host_process.busy(os.getpid())
+        finally:
+            works.kill()
+            waits.kill()
 
 
 @pytest.mark.skipif(not Path("/bin/ps").exists(), reason="needs ps: apt install procps")

@@ -57,6 +57,21 @@ def zombies(parent: int) -> list[int]:
             if len(row) == 3 and int(row[1]) == parent and row[2].startswith("Z")]
 
 
+def busy(root: int) -> list[int]:
+    """`root` and the processes below it, those that run or could run at this moment."""
+    family = [root, *descendants(root)]
+    if os.path.isdir("/proc/self"):
+        return [pid for pid in family if _state(pid) in (b"R", b"D")]
+    import subprocess
+
+    done = subprocess.run(
+        ["/bin/ps", "-axo", "pid=,stat="], capture_output=True, text=True, check=False
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return [int(row[0]) for row in rows
+            if len(row) == 2 and int(row[0]) in family and row[1][0] in "RUD"]
+
+
 def _state(pid: int) -> bytes:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

@@ -369,14 +369,23 @@ class Kernel:
             gc.disable()
             gc.freeze()
 
-    def _last_ordinal(self) -> int:
-        (last,) = _ORDINAL.unpack_from(self._ordinals, 0)
-        return int(last)
-
     def _next_ordinal(self) -> int:
-        last = self._last_ordinal()
-        _ORDINAL.pack_into(self._ordinals, 0, last + 1)
-        return last + 1
+        """The number of the next process; EAGAIN when there are enough.
+
+        Where they are told apart, in a trace, no two processes that fork at the same
+        instant get the same one.
+        """
+        with self.trace.alone() if self.trace is not None else contextlib.nullcontext():
+            (last,) = _ORDINAL.unpack_from(self._ordinals, 0)
+            if self.processes_max is None or last < self.processes_max:
+                _ORDINAL.pack_into(self._ordinals, 0, last + 1)
+                return int(last) + 1
+        self._refused += 1
+        if self._refused > REFUSALS_MAX:
+            end = ProcessEnd(signal=abi.SIGKILL)
+            self.ended(end)
+            raise end
+        raise Errno(EAGAIN)
 
     def exit(self, status: int) -> None:
         """The guest called exit."""
@@ -387,13 +396,6 @@ class Kernel:
     def fork(self) -> tuple[int, int]:
         """fork(2): (pid, 0) in the parent, (own pid, 1) in the child (thread_set_child)."""
         signals = self.signals
-        if self.processes_max is not None and self._last_ordinal() >= self.processes_max:
-            self._refused += 1
-            if self._refused > REFUSALS_MAX:
-                end = ProcessEnd(signal=abi.SIGKILL)
-                self.ended(end)
-                raise end
-            raise Errno(EAGAIN)
         if not self._ready_to_fork:
             self._prepare_to_fork()
         ordinal = self._next_ordinal()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ymawky_kit.darwin.table import Row, quoted
@@ -103,6 +105,15 @@ class TraceSink:
 
     def write(self, event: SyscallEvent) -> None:
         os.write(self._fd, event.to_json().encode() + b"\n")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One process of the run at a time is in here; who dies in it lets the next one in."""
+        fcntl.lockf(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._fd, fcntl.LOCK_UN)
 
     def fresh(self) -> list[SyscallEvent]:
         """What all processes have written since the last look."""

@@ -118,6 +118,18 @@ def noting(program: Program) -> Iterator[int]:
         _reached.update(noted.fresh(os.pread(file.fileno(), noted.size, 0)))
 
 
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """What runs in here does not count."""
+    before = set(_reached)
+    try:
+        yield
+    finally:
+        _reached.clear()
+        _reached.update(before)
+        _noted.clear()              # what the tables hold by now is not to be told from before
+
+
 def forget() -> None:
     """As if nothing had run."""
     _reached.clear()

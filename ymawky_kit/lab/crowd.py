@@ -77,14 +77,15 @@ class Observed(Site):
 
     def __init__(self, files: Files, program: Program, runner: EmulatedRunner,
                  options: Sequence[str]) -> None:
-        self._noting = ExitStack()
-        runner.cover = self._noting.enter_context(noting(program))
-        super().__init__(files, program, runner, options)
+        with ExitStack() as stack:
+            runner.cover = stack.enter_context(noting(program))
+            super().__init__(files, program, runner, options)
+            self._noting = stack.pop_all()
 
     def stop(self) -> None:
         """End the server and remove its folder; a second time does nothing."""
-        super().stop()
-        self._noting.close()
+        with self._noting:
+            super().stop()
 
     @property
     def events(self) -> tuple[SyscallEvent, ...]:
@@ -126,7 +127,12 @@ class Observed(Site):
             time.sleep(_LOOK_SECONDS)
 
     def _quiet(self) -> tuple[SyscallEvent, ...]:
-        """The calls, once every process waits in one or has ended."""
+        """The calls, once every process waits in one or has ended.
+
+        Raises :class:`KitError` when that is not so within ten seconds.
+        """
+        from ymawky_kit.darwin.host_process import busy
+
         deadline = time.monotonic() + ANSWER_SECONDS
         seen: tuple[SyscallEvent, ...] = ()
         since = time.monotonic()
@@ -134,12 +140,19 @@ class Observed(Site):
             now = self.events
             if now != seen:
                 seen, since = now, time.monotonic()
-            last = {event.process: event for event in now}
-            waits = all(e.entered or e.name == "exit" for e in last.values())
-            if (waits and time.monotonic() - since >= _QUIET_SECONDS) \
-                    or time.monotonic() > deadline:
-                return seen
+            elif time.monotonic() - since >= _QUIET_SECONDS and _all_wait(now) \
+                    and not busy(self.process.pid):
+                return now
+            if time.monotonic() > deadline:
+                raise KitError.of("the server does not come to rest")
             time.sleep(_LOOK_SECONDS)
+
+
+def _all_wait(events: Sequence[SyscallEvent]) -> bool:
+    """Has every process begun a call that did not return, or ended?"""
+    last = {event.process: event for event in events}
+    made = sum(e.name == "fork" and bool(e.result) and not e.second for e in events)
+    return len(last) == 1 + made and all(e.entered or e.name == "exit" for e in last.values())
 
 
 def _lane(events: Sequence[SyscallEvent], known: Mapping[int, int]) -> list[Call]:

@@ -1,8 +1,8 @@
 """Running programs and functions where one can watch them: what the notebooks call.
 
-Everything here but `run` uses the kit's Darwin, on a Mac too, because only there
-registers and system calls can be watched.  What a program writes is caught, so
-outputs never mix with the notebook's own.
+Everything here uses the kit's Darwin, on a Mac too, because only there registers and
+system calls can be watched; `play` has what a Mac runs natively.  What a program
+writes is caught, so outputs never mix with the notebook's own.
 """
 
 from __future__ import annotations
@@ -136,13 +136,17 @@ def _folder(files: Files | None) -> Iterator[None]:
 
 def boot_program(program: Program, args: Sequence[str], caught: Streams, plan: Plan,
                  *, strict: bool = False) -> Machine:
-    """A machine before its first instruction; `strict` spoils what calls may change."""
+    """A machine before its first instruction; `strict` spoils what calls may change.
+
+    A fork fails with EAGAIN: only a Family knows what to do with a child.
+    """
     from ymawky_kit.darwin import boot
     from ymawky_kit.darwin.kernel import Kernel
 
     machine = boot(program.data, [program.name, *args], {}, plan=parse_plan(plan), trace=True,
                    streams=caught.table, strict=strict)
     assert isinstance(machine.kernel, Kernel)
+    machine.kernel.processes_max = 1
     files = machine.kernel.task.files
     files.redirected = caught.table             # the very table: closed with the streams
     files.numbered = True                       # what is open in a notebook must not show
@@ -392,11 +396,8 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
                 family.hand_over(str(fault))
                 failed = KitError.of(f"{shown(function, arguments)} did not return: {fault}",
                                      hint=_hint(str(fault), limit))
+            others = family.gather()
             events = list(machine.events())
-            others: dict[int, Any] = {}
-            if any(event.name == "fork" for event in events):
-                others = family.gather(events)
-                events = list(machine.events())
             fold(program)
             if failed is not None:
                 raise failed from None
@@ -462,7 +463,7 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
         bench = _Bench(machine)
         if isinstance(what, str):
             bench.place(arguments)
-            _enter(machine, what, bench.numbers)
+            enter(machine, what, bench.numbers)
         start = machine.registers
         steps, ending = _record(machine, program, limit)
         note(program, (done.address for done in steps))
@@ -470,7 +471,7 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
         if any(event.name == "fork" for event in events):
             if family.is_child:
                 family.hand_over(_from_the_fork_on(start, steps, ending))
-            others = family.gather(events)
+            others = family.gather()
             for other in others.values():
                 if isinstance(other, tuple):
                     note(program, (done.address for done in other[1]))
@@ -515,7 +516,7 @@ def _from_the_fork_on(start: Mapping[str, int], steps: Sequence[Step],
     return state, kept, ending
 
 
-def _enter(machine: Machine, function: str, numbers: Sequence[int]) -> None:
+def enter(machine: Machine, function: str, numbers: Sequence[int]) -> None:
     """The state in which `Machine.call` would start a function."""
     from ymawky_kit.darwin.program import RETURN_STUB
 

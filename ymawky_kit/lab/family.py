@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PROCESSES_MAX: Final = 40
 #: How long children may take once the first process is done.
 WAIT_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.005
 #: Shown in place of a process's number, which differs from run to run: 1002 is process 2.
 STAND_IN: Final = 1000
 #: Registers in which the number of a process is looked for.
@@ -46,6 +47,7 @@ class Family:
             Path(name).unlink()
         # Every process holds the writing end: when the last has ended, reading ends too.
         self._over, self._held = os.pipe()
+        self._machine: Machine | None = None
         self._kernel: Kernel | None = None
 
     def __enter__(self) -> Family:
@@ -58,12 +60,12 @@ class Family:
 
     @contextlib.contextmanager
     def over(self, machine: Machine) -> Iterator[None]:
-        """Run the machine in here: a child does not get out."""
+        """Run the machine in here: a child does not get out, nor outlive an exception."""
         from ymawky_kit.darwin.kernel import Kernel
 
         kernel = machine.kernel
         assert isinstance(kernel, Kernel)
-        self._kernel = kernel
+        self._machine, self._kernel = machine, kernel
         kernel.processes_max = PROCESSES_MAX
         kernel.task.on_fork.append(gc.disable)      # nothing of ours is to be tidied up there
         try:
@@ -74,6 +76,10 @@ class Family:
         finally:
             if kernel.forked:
                 os._exit(70)        # an error in a child that handed nothing over
+            if self._held >= 0:     # an error, or Ctrl-C, before anybody could gather
+                self._let_go()
+                self._kill()
+                self._collect()
 
     @property
     def is_child(self) -> bool:
@@ -87,23 +93,17 @@ class Family:
             os.write(self._said, len(data).to_bytes(8, "little") + data)
             os._exit(0)
 
-    def gather(self, events: list[SyscallEvent]) -> dict[int, Any]:
+    def gather(self) -> dict[int, Any]:
         """Wait for all children; what each handed over, by process.
 
-        `events` are those so far: children that do not end are found and killed by them.
+        Those that do not end are killed.
         """
-        os.close(self._held)
-        self._held = -1
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not select.select([self._over], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            for number in numbers(events).keys() - {os.getpid()}:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(number, signal.SIGKILL)
-            break
-        for event in events:
-            if event.name == "fork" and event.process == 1 and event.result:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(event.result, 0)
+        self._let_go()
+        try:
+            select.select([self._over], [], [], WAIT_SECONDS)
+        finally:
+            self._kill()
+            self._collect()
         found = {}
         data = os.pread(self._said, os.fstat(self._said).st_size, 0)
         while data:
@@ -112,6 +112,32 @@ class Family:
             found[process] = what
             data = data[8 + size:]
         return dict(sorted(found.items()))
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, -1
+        os.close(held)
+
+    def _kill(self) -> None:
+        """End the processes that are left, as the calls tell of them."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline and not select.select([self._over], [], [], 0)[0]:
+            events = self._events()
+            waited = {event.result for event in events if event.name == "wait4"}
+            made = {event.result for event in events if event.name == "fork" and event.result}
+            for number in made - waited - {os.getpid()}:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(number, signal.SIGKILL)
+            time.sleep(_LOOK_SECONDS)       # who is forked meanwhile is found the next time
+
+    def _collect(self) -> None:
+        """Leave no zombie of ours; all have ended, or are about to."""
+        for event in self._events():
+            if event.name == "fork" and event.process == 1 and event.result:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(event.result, 0)
+
+    def _events(self) -> list[SyscallEvent]:
+        return list(self._machine.events()) if self._machine is not None else []
 
 
 def numbers(events: list[SyscallEvent]) -> dict[int, int]:

@@ -42,11 +42,7 @@ def inspect(function: str, *arguments: Argument) -> Reads:
         numbers = [a if isinstance(a, int) else
                    machine.alloc(drive.as_bytes(a), guard="end") for a in arguments]
         start = numbers[which]
-        # The state in which Machine.call starts a function, one instruction at a time.
-        state = {f"x{n}": 0 for n in range(30)}
-        state.update({f"x{n}": number for n, number in enumerate(numbers)})
-        state.update(x30=RETURN_STUB, pc=machine.address(function), nzcv=0)
-        machine.registers = state
+        drive.enter(machine, function, numbers)
         stack.callback(machine.cpu.watch_reads(lambda address, size: seen.append((address, size))))
         pc = machine.address(function)
         while pc != RETURN_STUB:

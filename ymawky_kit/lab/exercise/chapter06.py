@@ -223,8 +223,9 @@ def _apart(work: Callable[[], Any]) -> Any:
                 break
             data += part
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):       # the second if it has no group of its own yet
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(pid, signal.SIGKILL)
         os.close(coming)
         os.waitpid(pid, 0)
     if not data:

@@ -171,7 +171,7 @@ def trial(function: str, plan: Plan = None, stdin: bytes = b"",
             yield Hand(function, machine, family)
         finally:
             if not family.is_child:
-                family.gather(list(machine.events()))
+                family.gather()
 
 
 def outcome(result: CallResult) -> str:
