@@ -57,7 +57,8 @@ STEPS: Final = (
         "--nbval-sanitize-with", "tests/nbval_sanitize.cfg", "--nbval-cell-timeout", "60",
         "notebooks",
     ), shown=True),
-    Step("tests", (*PYTEST, "--dist", "worksteal", "tests"), shown=True),
+    # Without nbval, which takes two seconds to load in each of three processes.
+    Step("tests", (*PYTEST, "-p", "no:nbval", "--dist", "worksteal", "tests"), shown=True),
 )
 
 

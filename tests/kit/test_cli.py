@@ -113,8 +113,8 @@ def test_a_misspelt_option_is_answered_with_the_right_one(ymawky):
 
 def test_the_command_line_loads_fast_and_nothing_heavy():
     code = (
-        "import sys, time; began = time.perf_counter(); import ymawky_kit.cli; "
-        "print(time.perf_counter() - began); print(*sys.modules)"
+        "import sys, time; began = time.process_time(); import ymawky_kit.cli; "
+        "print(time.process_time() - began); print(*sys.modules)"
     )
     seconds = []
     for _ in range(3):

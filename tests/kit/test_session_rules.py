@@ -25,13 +25,16 @@ def session(tmp_path: Path):
         (tmp_path / "test_small.py").write_text(text)
         (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "xdist",
+             *options],
             cwd=tmp_path,
-            env={**os.environ, "YMAWKY_REQUIRE_ALL": "0", **environment},
+            # Loading every plugin that is installed takes longer than all the rest.
+            env={**os.environ, "YMAWKY_REQUIRE_ALL": "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                 **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=110,
             check=False,
         )
         return done.returncode, done.stdout
