@@ -341,7 +341,19 @@ def test_with_its_root_a_server_gets_the_files_and_loses_them_again(ymawky, serv
     status, out, _ = ymawky("check", "--url", url, "--root", root, "--only", "files")
     assert 0 == status
     assert "needs files in its root" not in out
+    assert "note:" not in out
     assert ["mine.txt"] == [path.name for path in root.iterdir()]
+
+
+def test_a_root_that_the_server_does_not_serve_is_noticed(ymawky, server, tmp_path):
+    url, _ = server
+    other = tmp_path / "other"
+    other.mkdir()
+    status, out, _ = ymawky("check", "--url", url, "--root", other, "--only", "style.css")
+    assert 1 == status
+    assert (f"note: /style.css was just put into {other} and is not served: "
+            "is that the folder of this server?") in out
+    assert [] == list(other.iterdir())
 
 
 def test_nothing_is_overwritten_in_a_root(ymawky, server):

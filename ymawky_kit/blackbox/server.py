@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -236,6 +237,17 @@ class Remote:
         except OSError as error:
             return error.strerror or str(error)
         return None
+
+    def has(self, name: str, seconds: float) -> bool:
+        """Does it answer 200 when asked for this file of its root?"""
+        client = HTTPConnection(*self.address, timeout=seconds)
+        try:
+            client.request("GET", f"/{name}")
+            return client.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            client.close()
 
 
 def loopback(url: str) -> Address:

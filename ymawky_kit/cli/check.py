@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SIZE_MAX: Final = 256 << 20
 #: Failed cases that are shown whole; of the others a line each.
 _SHOWN_MAX: Final = 10
+#: Files of the cases that a server must find, if it serves the folder they are in.
+_PLAIN: Final = ("1k.bin", "index.html", "one.txt", "style.css")
 
 _HELP_ENDS = """\b
 Examples:
@@ -230,6 +232,7 @@ def _check_url(url: str, root: Path | None, program: Program, cases: Sequence[Ca
         raise CommandError(f"{url}: {problem}", NO_INPUT, "is the server running?")
     needs_files = "files" in program.features
     with ExitStack() as stack:
+        names: set[str] = set()
         if root is not None:
             if not root.is_dir():
                 raise CommandError(f"{root} is no directory", NO_INPUT)
@@ -237,6 +240,10 @@ def _check_url(url: str, root: Path | None, program: Program, cases: Sequence[Ca
                      if not name.startswith("../")}
             stack.enter_context(Placed(root, {n: e for n, e in TREE.items() if n in names}))
         say(f"{_title(program, cases)}, for {url}")
+        placed = sorted(name for name in names if name in _PLAIN)
+        if placed and not remote.has(placed[0], waits):
+            say(f"note: /{placed[0]} was just put into {root} and is not served: "
+                "is that the folder of this server?")
         reporter = stack.enter_context(_Reporter(
             cases, "not known, somebody else runs the server; --binary shows them"))
         results = check_url(remote, cases, files=root is not None, needs_files=needs_files,
