@@ -209,7 +209,8 @@ class Started:
             before, found = found, self.process.trace()
             if len(before) == len(found):
                 break
-        self._noted = tuple(e for e in found[self._seen:] if e.process not in self._others)
+        self._noted = _behind_the_start(
+            [e for e in found[self._seen:] if e.process not in self._others])
 
     def errors(self) -> str:
         """What it said on standard error since `mark`."""
@@ -217,6 +218,16 @@ class Started:
 
     def stop(self) -> None:
         self.process.kill()
+
+
+def _behind_the_start(calls: Sequence[SyscallEvent]) -> tuple[SyscallEvent, ...]:
+    """Without what the first process did before its first client, if there was one.
+
+    A server just started says its address, and then has a call or two to make.
+    """
+    first = next((n for n, one in enumerate(calls)
+                  if one.process == 1 and one.name == "accept"), 0)
+    return tuple(one for n, one in enumerate(calls) if n >= first or one.process != 1)
 
 
 class Remote:
