@@ -401,3 +401,44 @@ def test_a_changed_program_is_saved_as_an_executable(tmp_path: Path) -> None:
     assert changed.data == (tmp_path / "mine").read_bytes()
     assert b"hello, reader" in changed.data
     assert os.access(tmp_path / "mine", os.X_OK)
+
+
+def test_a_cell_of_the_book_must_hold_its_function() -> None:
+    for text in ("    ret\n", "func u64_read\n    ret\n", "// func u64_parse\n    ret\n"):
+        with pytest.raises(KitError, match="must hold the function u64_parse"):
+            run_cell("lib/number u64_parse", text)
+    assert 7 == call("u64_parse", b"7", 1).value, "and the book's is still there"
+
+
+def test_a_fault_plan_names_calls_that_exist() -> None:
+    with pytest.raises(KitError, match="did you mean 'write'"):
+        call("fd_write", 1, b"a", 1, plan="wirte 1: EINTR")
+
+
+def test_a_function_without_ret_is_told_apart() -> None:
+    run_cell("fallen", "func fallen\n    mov x0, #5\n")
+    with pytest.raises(KitError, match="a ret missing"):
+        call("fallen")
+
+
+def test_an_edit_made_twice_says_that_it_is_made() -> None:
+    edit("lib/number", "u64_parse", "#10", "#16")
+    with pytest.raises(KitError, match="changed already; undo"):
+        edit("lib/number", "u64_parse", "#10", "#16")
+
+
+def test_a_program_in_the_place_of_a_request_is_noticed() -> None:
+    with pytest.raises(KitError, match="program='once'"):
+        watch({}, "once")
+
+
+def test_a_server_that_is_over_is_no_riddle() -> None:
+    run_cell("serve/once serve_run", "func serve_run\n    mov x0, #3\n    ret\n")
+    with serve({}, "once") as site, pytest.raises(KitError, match="the server has ended, exit 3"):
+        site.process.wait(10)
+        site.get("/")
+    undo()
+    edit("net/listener", "listener_open", "    mov     x20, x0\n",
+         "    mov     x20, #0\n    ldr     x20, [x20]\n")
+    with pytest.raises(KitError, match="was killed by signal 11 SIGSEGV, before it said"):
+        serve({}, "once")

@@ -170,7 +170,7 @@ def test_a_server_in_a_loop_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_program_that_is_no_server_says_so() -> None:
-    with pytest.raises(KitError, match="without 'serving'"):
+    with pytest.raises(KitError, match="before it said where it serves"):
         watch({}, "/", "hello")
     with pytest.raises(KitError, match="no request to watch"):
         watch({}, requests=[])

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,8 +58,11 @@ def parse_plan(plan: Plan) -> list[Fault]:
     Raises :class:`KitError` for a text that is no fault.
     """
     from ymawky_kit.darwin import errno
+    from ymawky_kit.darwin.kernel import load_rows
+    from ymawky_kit.darwin.table import table
     from ymawky_kit.emu.plan import Fault
 
+    load_rows()
     faults = []
     for text in [plan] if isinstance(plan, str) else plan or []:
         found = _FAULT.fullmatch(text)
@@ -68,6 +72,11 @@ def parse_plan(plan: Plan) -> list[Fault]:
         if found is None or (found["errno"] and not isinstance(number, int)):
             raise KitError.of(f"'{text}' is not a fault",
                               hint="write it like: write 1: short 5   or: read 2: EINTR")
+        known = {"any", *(row.name for _, row in table.items())}
+        if found["call"] not in known:
+            near = get_close_matches(found["call"], known, 1)
+            raise KitError.of(f"'{text}': there is no system call '{found['call']}'",
+                              hint=f"did you mean '{near[0]}'?" if near else None)
         faults.append(Fault(
             call=None if found["call"] == "any" else found["call"],
             nth=0 if found["nth"] == "all" else int(found["nth"]),
@@ -440,6 +449,8 @@ def _hint(fault: str, limit: int) -> str | None:
         return f"{grouped(limit)} instructions had run; is there a loop that never ends?"
     if fault.endswith("killed by signal 9"):
         return "it went on forking, again and again; is there a loop that never ends?"
+    if "(start+" in fault and fault.startswith("the process ended"):
+        return "it ran on into what lies behind it; is there a ret missing?"
     if "memory" in fault or "access" in fault or "map" in fault:
         return "it touched memory that is not its own; step() shows where it went wrong"
     return None
@@ -566,7 +577,8 @@ class Traced(Timeline):
 
     def __init__(self, calls: Sequence[Call], *, title: str, status: str, output: bytes,
                  errors: bytes, instructions: int) -> None:
-        said = [f"ended with {status}, after {count(instructions, 'instruction')}"]
+        ended = status if status.startswith("killed") else f"ended with {status}"
+        said = [f"{ended}, after {count(instructions, 'instruction')}"]
         if output:
             said.append(f"output: {_quoted(output)}")
         if errors:

@@ -137,7 +137,9 @@ def edit(module: str, name: str, old: str, new: str) -> Listing:
     text = BENCH.edited(module, name)
     if text.count(old) != 1:
         raise KitError.of(f"{module} {name} holds that text {text.count(old)} times, not once",
-                          hint="take a longer or an exact piece of it")
+                          hint="it has been changed already; undo() takes that back"
+                          if old in show(module, name).code
+                          else "take a longer or an exact piece of it")
     return BENCH.take_cell(module, name, text.replace(old, new))
 
 

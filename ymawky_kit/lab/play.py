@@ -68,6 +68,10 @@ def signal_text(number: int) -> str:
     return f"killed by signal {number} {_SIGNALS.get(number, '')}".rstrip()
 
 
+def _how(status: ExitStatus) -> str:
+    return f"was {signal_text(status.signal)}" if status.signal else f"has ended, {status}"
+
+
 class Client:
     """One connection to a server, to speak on and to listen on; `close` it, or use a `with`.
 
@@ -168,7 +172,7 @@ class Site:
             self.process: Process = self._stack.enter_context(started(
                 runner, program.data, program.name,
                 ["--port", "0", "--address", "127.0.0.1", *options, "."], files))
-            line = self.process.wait_for(b"serving", START_SECONDS)
+            line = self._first_line()
             found = re.search(rb"http://127\.0\.0\.1:(\d+)/", line)
             if found is None:
                 raise KitError.of(f"the server said {line!r} and not where it serves")
@@ -177,6 +181,27 @@ class Site:
             self._stack.close()
             raise
 
+    def _first_line(self) -> bytes:
+        try:
+            return self.process.wait_for(b"serving", START_SECONDS)
+        except KitError as error:
+            try:
+                status = self.process.wait(0.5)
+            except TimeoutError:
+                raise error from None
+            raise KitError.of(f"the server {_how(status)}, before it said where it serves",
+                              hint=error.diagnostics[0].hint) from None
+
+    def _client(self) -> Client:
+        try:
+            return Client(self._port)
+        except ConnectionRefusedError:
+            try:
+                status = self.process.wait(0.5)
+            except TimeoutError:
+                raise KitError.of("the server still runs, and takes no connection") from None
+            raise KitError.of(f"nobody is there: the server {_how(status)}") from None
+
     @property
     def url(self) -> str:
         """The address of the site; its port differs from run to run."""
@@ -184,7 +209,7 @@ class Site:
 
     def connect(self) -> Client:
         """A new connection, which is closed with the site at the latest."""
-        client = Client(self._port)
+        client = self._client()
         self._stack.callback(client.close)
         return client
 
@@ -195,7 +220,7 @@ class Site:
         the server can read.
         """
         pieces = [request] if isinstance(request, bytes) else list(request)
-        with Client(self._port) as client:
+        with self._client() as client:
             for number, piece in enumerate(pieces):
                 if number:
                     time.sleep(PAUSE_SECONDS)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from ymawky_kit import chapters
 from ymawky_kit.lab.covering import noting
 from ymawky_kit.lab.drive import Files, Plan, parse_plan, timeline_call
 from ymawky_kit.lab.play import (
@@ -95,6 +96,9 @@ def watch(files: Files, request: Request = "/",
     wanted = [request] if requests is None else list(requests)
     if not wanted:
         raise KitError.of("there is no request to watch")
+    if isinstance(request, str) and request in chapters.load():
+        raise KitError.of(f"'{request}' is a program, and no request",
+                          hint=f"write it like: watch(files, program='{request}')")
     faults = parse_plan(plan)
     built = server_program(program)
     with noting(built) as cover:

@@ -149,6 +149,10 @@ class Workbench:
         known = book.item(name).text if name else book.text.rstrip("\n")
         mine = body.rstrip("\n")
         differs = _plain(mine) != _plain(known)
+        if name and book.item(name).kind == "function" \
+                and not re.search(rf"^\s*func\s+{re.escape(name)}\s*(//.*)?$", mine, re.MULTILINE):
+            raise KitError.of(f"the cell of {module} {name} must hold the function {name}",
+                              hint=f"its first line is: func {name}")
         before = dict(self.changed.get(module, {}))
         pieces = dict(before)
         if differs:

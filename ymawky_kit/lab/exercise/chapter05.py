@@ -179,7 +179,7 @@ def _site(program: Program, *faults: Fault) -> Site:
 def _connect(site: Site, told: str) -> Client:
     try:
         return site.connect()
-    except OSError:
+    except (OSError, KitError):
         raise _over(site, told) or Wrong(f"{told} could not connect.") from None
 
 
