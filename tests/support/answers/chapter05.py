@@ -142,6 +142,8 @@ WRONG: list[Wrong] = [
      lambda: change("sockaddr_port", "    carry_clear\n", ""), "cmp has left C set"),
     ("echo", "another name",
      lambda: change("echo", "func serve_run", "func echo_run"), "called serve_run"),
+    ("echo", "more than there is room for",
+     lambda: change("echo", ".skip   4096", ".skip   4000"), "into room for 4000"),
     ("echo", "a slip of the pen",
      lambda: change("echo", "bl      fd_read_some", "bl      fd_reed_some"),
      "did you mean 'fd_read_some'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from struct import pack
 from typing import Final
@@ -142,9 +143,10 @@ def _echo(name: str) -> str:
     chance = random.Random(53)
     talks = [[b"hello\n"], [b"x"], [], [b"one", b"two", b"three"], [b"\0\xff" * 50],
              [chance.randbytes(50_000)], [b"last"]]
-    with _site(program) as site:
+    with _site(program, trace=True) as site:
         for number, pieces in enumerate(talks, 1):
             _talk(site, pieces, f"Client {number}")
+        _look_at_room(name, program, site)
     # The server has made five writes when it begins to serve: the line that it prints.
     with _site(program, Fault("write", 6, short=2), Fault("read", 2, error=_EINTR),
                Fault("write", 8, error=_EINTR)) as site:
@@ -171,9 +173,22 @@ def _echo(name: str) -> str:
     return f"{count(len(talks) + _MANY + 5, 'client')}, one after the other, every byte came back."
 
 
-def _site(program: Program, *faults: Fault) -> Site:
+def _site(program: Program, *faults: Fault, trace: bool = False) -> Site:
     plan = FaultPlan(faults).to_json() if faults else None
-    return Site({}, program, EmulatedRunner(strict=True, report=False, plan=plan))
+    return Site({}, program, EmulatedRunner(strict=True, report=False, plan=plan, trace=trace))
+
+
+def _look_at_room(name: str, program: Program, site: Site) -> None:
+    """A read may not ask for more than the cell has room for, unless that is on the stack."""
+    if re.search(r"\bx1, *sp\b", BENCH.free[name]):
+        return
+    room = sum(section.size for made in program.objects if made.name == "cell"
+               for section in made.sections if section.name != "__text")
+    asked = max((int(event.arguments[2]) for event in site.process.trace()
+                 if event.name == "read"), default=0)
+    if room and asked > room:
+        raise Wrong(f"It reads up to {count(asked, 'byte')} into room for {room}.",
+                    "the size that a read is told is the size of its buffer")
 
 
 def _connect(site: Site, told: str) -> Client:
