@@ -113,6 +113,7 @@ ANOTHER_WAY = {
 
 WRONG: list[Wrong] = [
     ("errno_kind", "nothing done", lambda: "func errno_kind\n ret\n", "one of those that the text"),
+    ("errno_kind", "capitals", lambda: change("errno_kind", "'c'", "'C'"), "small letters"),
     ("errno_kind", "0 is in the table", lambda: change("errno_kind", "    cbz     w2, Lerrno",
      "    cbz     w0, Lerrno"), "belongs to the server"),
     ("errno_kind", "one left out", lambda: change("errno_kind", "    .short  ELOOP, 'c'\n", ""),
@@ -151,6 +152,15 @@ WRONG: list[Wrong] = [
      "    subs    x4, x2, #1\n    csel    x4, x4, xzr, hs\n"), "looked at as well"),
     ("row_find", "signed", lambda: change("row_find", "    ldrh    w6", "    ldrsh   w6").replace(
      "    b.lo    Lrow_find_upper", "    b.lt    Lrow_find_upper"), "unsigned"),
+    ("row_find", "four bytes loaded", lambda: change("row_find", "    ldrh    w6",
+     "    ldr     w6"), "loaded with ldrh"),
+    ("row_find", "rows of two bytes", lambda: change("row_find", "x5, lsl #2 ", "x5, lsl #1 "),
+     "a row has 4 bytes"),
+    ("row_find", "an upper bound below 0", lambda: change("row_find", "    mov     x4, x2\n",
+     "    sub     x4, x2, #1\n").replace("    b.hs    Lrow_find_none", "    b.hi    Lrow_find_none")
+     .replace("    mov     x4, x5 ", "    sub     x4, x5, #1 "), "0 - 1 without a sign"),
+    ("row_find", "gives the status", lambda: change("row_find", "    mov     x0, x5\n",
+     "    mov     x0, x6\n"), "that is the status"),
     ("row_find", "gives the place", lambda: change("row_find", "    mov     x0, x5\n",
      "    add     x0, x1, x5, lsl #2\n"), "that is an address"),
     ("row_find", "gives the distance", lambda: change("row_find", "    mov     x0, x5\n",
@@ -165,9 +175,15 @@ WRONG: list[Wrong] = [
      "    cmp     x1, x3\n    b.hi    Lhtml_escape_large\nLhtml_escape_next:\n", 1),
      "did not return"),
     ("html_escape", "no apostrophe", lambda: change("html_escape", "    .quad   '\\''\n",
-     "    .quad   300\n"), "it should be"),
+     "    .quad   300\n"), "becomes &#39;"),
+    ("html_escape", "hexadecimal", lambda: change("html_escape", "&#39;\\0\\0\\0",
+     "&#x27;\\0\\0"), "it wrote b'&#x27;'"),
     ("html_escape", "& stays", lambda: change("html_escape", "    .quad   '&'\n",
-     "    .quad   300\n"), "it should be"),
+     "    .quad   300\n"), "& itself must be replaced"),
+    ("html_escape", "a NUL ends it", lambda: change("html_escape", "    ldrb    w4, [x9], #1\n",
+     "    ldrb    w4, [x9], #1\n    cbz     w4, Lhtml_escape_done\n"), "a NUL is a byte like"),
+    ("html_escape", "the length of the text", lambda: change("html_escape",
+     "    sub     x0, x12, x2\n", "    mov     x0, x1\n"), "what was written, not of the text"),
     ("html_escape", "eight bytes at once", lambda: change("html_escape",
      "    strb    w4, [x12], #1\n    lsr     x4, x4, #8\n    cbnz    x4, Lhtml_escape_plain\n",
      "    sub     x14, x13, x12\n    cmp     x14, #8\n    b.lo    Lbytes\n    str     x4, [x12]\n"

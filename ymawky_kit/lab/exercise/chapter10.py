@@ -32,7 +32,9 @@ def _errno_kind(name: str) -> str:
             word = errno.name(number) if 0 < number <= 106 else "no errno"
             given = repr(chr(got)) if 32 < got < 127 else str(got)
             hint = ""
-            if 255 < got:
+            if got == ord(expected.upper()):
+                hint = "small letters"
+            elif 255 < got:
                 hint = "a letter is one byte: ldrh loads what .short has put there"
             elif number == 0 or number > 106:
                 hint = "whatever is in no row belongs to the server"
@@ -65,7 +67,13 @@ def _row_find(name: str) -> str:
     with trial(name) as hand:
         for statuses, wanted in asked:
             table = _table(statuses, chance)
-            result, (left,) = hand.ask(wanted, table, len(statuses))
+            try:
+                result, (left,) = hand.ask(wanted, table, len(statuses))
+            except Wrong as wrong:
+                if "did not return" in str(wrong):
+                    wrong.hint = ("does each round leave fewer rows? 0 - 1 without a sign is the "
+                                  "largest number there is; or: " + wrong.hint)
+                raise
             shown = f"{wanted} in {statuses}" if len(statuses) < 4 else \
                 f"{wanted} in {len(statuses):,} rows from {statuses[0]} to {statuses[-1]}"
             if left != table:
@@ -76,7 +84,8 @@ def _row_find(name: str) -> str:
                 raise Wrong(f"{shown}: {outcome(result)}; it should be "
                             + (f"C clear, x0 = {expected}." if there
                                else "C set, x0 = 2 (ENOENT)."),
-                            _row_hint(there, expected, result.carry, result.value))
+                            _row_hint(wanted, expected if there else None, result.carry,
+                                      result.value))
             worst = max(worst, result.instructions)
             if result.instructions > _STEPS_MAX:
                 raise Wrong(f"{shown}: right, but {result.instructions:,} instructions; no more "
@@ -85,16 +94,21 @@ def _row_find(name: str) -> str:
         return f"{count(hand.asked, 'search', 'searches')}, at most {worst} instructions."
 
 
-def _row_hint(there: bool, expected: int, carry: bool, got: int) -> str:
-    if got == expected:
+def _row_hint(wanted: int, row: int | None, carry: bool, got: int) -> str:
+    if got == (errno.ENOENT if row is None else row):
         return _CARRY_LAST
-    if there and not carry and got > 1 << 32:
+    if row is None:
+        return ""
+    if carry:
+        return ("a row has 4 bytes: is its status loaded with ldrh, is the last row that is left "
+                "looked at as well, and is the comparison unsigned?")
+    if got > 1 << 32:
         return "that is an address: give the number of the row"
-    if there and not carry and got == expected * 4:
+    if got == row * 4:
         return "that is a distance in bytes: give the number of the row"
-    if there and carry:
-        return "is the last row that is left looked at as well, and is the comparison unsigned?"
-    return ""
+    if got == wanted:
+        return "that is the status: give the number of its row"
+    return "another status is in that row: a row has 4 bytes, and its status is the first two"
 
 
 def _html_escape(name: str) -> str:
@@ -109,12 +123,13 @@ def _html_escape(name: str) -> str:
             expected = html.escape(text.decode("latin-1")).replace("&#x27;", "&#39;").encode(
                 "latin-1")
             size = len(expected)
-            for room in sorted({size, size + 3, max(0, size - 1), size // 2, len(text), 0}):
-                _escaped(name, hand.ask, text, expected, room)
+            for room in (size + 3, size, size - 1, size // 2, len(text), 0):
+                if room >= 0:
+                    _escaped(hand.ask, text, expected, room)
         return f"{count(hand.asked, 'text and buffer', 'texts and buffers')}, nothing outside them."
 
 
-def _escaped(name: str, ask: object, text: bytes, expected: bytes, room: int) -> None:
+def _escaped(ask: object, text: bytes, expected: bytes, room: int) -> None:
     assert callable(ask)
     buffer = bytes([0xEE]) * room
     result, (left, made) = ask(text, len(text), buffer, room)
@@ -123,14 +138,18 @@ def _escaped(name: str, ask: object, text: bytes, expected: bytes, room: int) ->
         raise Wrong(f"{shown}: the text was changed.", "write to the buffer in x2 only")
     fits = len(expected) <= room
     wanted = f"C clear, x0 = {len(expected)}" if fits else f"C set, x0 = {_ERANGE} (ERANGE)"
-    if result.carry == fits or result.value != (len(expected) if fits else _ERANGE):
+    right = len(expected) if fits else _ERANGE
+    if fits and not result.carry and result.value <= room:
+        _same(shown, text, made[:len(expected) if made.startswith(expected) else result.value],
+              expected)
+    if result.carry == fits or result.value != right:
         hint = ""
-        if result.value == (len(expected) if fits else _ERANGE):
+        if result.value == right:
             hint = _CARRY_LAST
         elif result.value > 1 << 32:
-            hint = "the start of the buffer must be taken away"
+            hint = "that is an address; the start of the buffer must be taken away from its end"
         elif fits and result.carry:
-            hint = "it fits exactly: a full buffer is no error"
+            hint = "it fits exactly: a full buffer is no error" if room == len(expected) else ""
         elif not fits and not result.carry:
             hint = "count what comes out, not what goes in: one < becomes four bytes"
         elif fits and result.value == len(text):
@@ -138,19 +157,28 @@ def _escaped(name: str, ask: object, text: bytes, expected: bytes, room: int) ->
         raise Wrong(f"{shown}: {outcome(result)}; it should be {wanted}.", hint)
     if not fits:
         return
-    got = made[:len(expected)]
-    if got != expected:
-        at = next(n for n, (a, b) in enumerate(zip(got, expected, strict=True)) if a != b)
-        hint = ""
-        if b"&amp;" in expected and b"&amp;" not in got:
-            hint = "& itself must be replaced as well"
-        elif b"&amp;amp;" in got or b"&amp;lt;" in got:
-            hint = "a byte that you have written must not be replaced again"
-        raise Wrong(f"{shown}: {got[:40]!r}, which is wrong from byte {at} on; "
-                    f"it should be {expected[:40]!r}.", hint)
     if made[len(expected):] != buffer[len(expected):]:
         raise Wrong(f"{shown}: right, but bytes behind the result were written.",
                     "a load of 8 bytes is fine, a store of 8 bytes is not")
+
+
+def _same(shown: str, text: bytes, got: bytes, expected: bytes) -> None:
+    """What was written, byte by byte; raises Wrong where it is not what it should be."""
+    if got == expected:
+        return
+    hint = ""
+    if b"&" in text and b"&amp;" not in got:
+        hint = "& itself must be replaced as well"
+    elif got.count(b"&amp;") > text.count(b"&"):
+        hint = "a byte that you have written must not be replaced again"
+    elif b"'" in text and b"&#39;" not in got:
+        hint = "an apostrophe, the character 39, becomes &#39;"
+    elif b"\0" in text and got == expected.partition(b"\0")[0]:
+        hint = "a NUL is a byte like others: x1 says where the text ends"
+    at = next((n for n, pair in enumerate(zip(got, expected, strict=False))
+               if pair[0] != pair[1]), min(len(got), len(expected)))
+    raise Wrong(f"{shown}: it wrote {got[:40]!r}, which is wrong from byte {at} on; "
+                f"it should be {expected[:40]!r}.", hint)
 
 
 FUNCTIONS: Final[dict[str, Judge]] = {
