@@ -163,6 +163,7 @@ Data are the constants and variables that stand in the file; zeroed memory is re
 no room there.
 The file also holds a header, a signature, and what fills its segments up to whole pages of 16,384
 bytes; that is why it grows in steps.
+Variables that begin with a value need pages of their own, and only `total` has some.
 """
 
 _RUNS: Final = """\
@@ -201,9 +202,10 @@ def markdown(measured: Sequence[Measured] | None = None) -> str:
         _INTRO,
         "```{raw} html\n" + picture(found) + "\n```\n",
         _MODULES,
-        _table(["Chapter", "Program", "Modules", "What changes"], "llrl",
-               [[", ".join(one.program.chapters), f"`{one.program.name}`",
-                 str(len(one.program.modules)), "<br>".join(one.changes)] for one in found]),
+        _table(["Program", "Modules", "What changes"], "lrl",
+               [[f"{', '.join(one.program.chapters)}<br>`{one.program.name}`",
+                 str(len(one.program.modules)), "<br>".join(map(_together, one.changes))]
+                for one in found]),
         _TEXT,
         _table(["Program", "Functions", "Code", "Comment"], "lrrr",
                [[f"`{one.program.name}`", _n(one.functions), _n(one.code_lines),
@@ -225,6 +227,11 @@ def markdown(measured: Sequence[Measured] | None = None) -> str:
                  _n(one.parent.calls) if one.parent else "–"] for one in servers]),
     ]
     return "\n".join(parts)
+
+
+def _together(change: str) -> str:
+    """A sign and its module on one line."""
+    return change.replace("+ ", "+&nbsp;").replace("− ", "−&nbsp;")
 
 
 def _n(number: int) -> str:
