@@ -348,6 +348,17 @@ def test_a_run_can_be_limited() -> None:
         assert machine.status is None
 
 
+def test_a_call_may_take_more_than_one_slice(
+    machine, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python gets its chance in between, for an interrupt, and nothing else changes."""
+    monkeypatch.setattr("ymawky_kit.emu.machine._SLICE", 1_000)
+    before = machine.instructions
+    with pytest.raises(CallFault, match="still running"):
+        machine.call("forever", limit=10_500)
+    assert 10_500 == machine.instructions - before
+
+
 def test_an_endless_run_can_be_interrupted_from_the_keyboard() -> None:
     import signal
     import threading

@@ -274,9 +274,9 @@ class Machine:
                 (at, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
             )
         ) if writes else None
-        words[native.LIMIT] = count + limit
+        words[native.LIMIT] = count + min(limit, _SLICE)
         try:
-            self._until_return()
+            self._until_return(count + limit)
         except ProcessEnd as finish:
             # After exit, pc stands behind the svc, where another function may begin.
             pc = cpu.get_pc() - (0 if finish.exit_status.signal else 4)
@@ -294,8 +294,9 @@ class Machine:
             words[native.COUNT] - count, self.kernel.calls - calls, tuple(stores),
         )
 
-    def _until_return(self) -> None:
+    def _until_return(self, limit: int) -> None:
         cpu = self.cpu
+        words = cpu.words
         while True:
             stop = cpu.run()
             if stop.reason is Reason.BREAKPOINT and stop.address == self._returning:
@@ -303,6 +304,8 @@ class Machine:
             pc = cpu.get_pc()
             if stop.reason is Reason.STOPPED:
                 self.kernel.settle(stop)
+            elif stop.reason is Reason.LIMIT and words[native.COUNT] < limit:
+                words[native.LIMIT] = min(limit, words[native.COUNT] + _SLICE)
             elif stop.reason is Reason.LIMIT:
                 raise CallFault(stop, pc, f"still running at {self.symbols.describe(pc)}")
             else:
