@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -586,6 +587,17 @@ def test_a_cell_that_ends_the_kernel_is_one_line(ymawky, notebooks):
     status, _, err = ymawky("check", "-c", "9")
     assert 1 == status
     assert "cell [1], 'import os', ended the kernel" in one_line(err)
+
+
+def test_ctrl_c_ends_a_notebook_without_a_traceback(ymawky, notebooks):
+    write(notebooks / "09-x.ipynb", (
+        "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(30)", ""))
+    try:
+        status, _, err = ymawky("check", "--chapter", "09")
+    finally:
+        logging.getLogger("asyncio").setLevel(logging.NOTSET)
+    assert 130 == status
+    assert "Traceback" not in err
 
 
 def test_without_jupyter_it_is_one_line(ymawky, notebooks, monkeypatch):

@@ -7,10 +7,14 @@ tables, and the name and the message of an error, not its traceback.
 from __future__ import annotations
 
 import difflib
+import logging
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
 
 from ymawky_kit.lab import notebook as nb
 from ymawky_kit.lab.regen import CELL_TIMEOUT_SECONDS, Rules, tidy
@@ -87,7 +91,8 @@ def _run(path: Path, stored: nb.Notebook, seconds: float,
     )
     number = 0
     try:
-        with client.setup_kernel():
+        # On Ctrl-C the kernel and the client's tasks would both say how they were cut off.
+        with TemporaryFile() as said, _told(said), client.setup_kernel(stderr=said):
             for index, cell in enumerate(node.cells):
                 if cell.cell_type != "code":
                     continue
@@ -99,6 +104,9 @@ def _run(path: Path, stored: nb.Notebook, seconds: float,
                     client.execute_cell(cell, index)
                 if late:
                     raise _stopped(path, stored, number, f"did not end within {seconds:g} s")
+    except KeyboardInterrupt:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise
     except DeadKernelError:
         raise _stopped(path, stored, number, "ended the kernel itself") from None
     except NoSuchKernel:
@@ -106,6 +114,19 @@ def _run(path: Path, stored: nb.Notebook, seconds: float,
                           hint="pip install -e '.[lab]'; ymawky doctor looks further") from None
     done: nb.Notebook = node
     return done
+
+
+@contextmanager
+def _told(said: IO[bytes]) -> Iterator[None]:
+    """What a kernel said on standard error is shown when it ends, unless it was told to."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        said.seek(0)
+        sys.stderr.write(said.read().decode(errors="replace"))
+        raise
 
 
 def _stopped(path: Path, stored: nb.Notebook, number: int, what: str) -> KitError:
