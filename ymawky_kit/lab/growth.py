@@ -158,12 +158,12 @@ A line counts as a comment if it has nothing else on it.
 _BYTES: Final = """\
 ## What becomes of it
 
-An instruction is 4 bytes.
+All numbers are bytes; an instruction has 4. The picture above shows how many there are.
 Data are the constants and variables that stand in the file; zeroed memory is reserved and takes
 no room there.
 The file also holds a header, a signature, and what fills its segments up to whole pages of 16,384
 bytes; that is why it grows in steps.
-Variables that begin with a value need pages of their own, and only `total` has some.
+Variables that begin with a value need pages of their own; `total` has some.
 """
 
 _RUNS: Final = """\
@@ -211,8 +211,8 @@ def markdown(measured: Sequence[Measured] | None = None) -> str:
                [[f"`{one.program.name}`", _n(one.functions), _n(one.code_lines),
                  _n(one.comment_lines)] for one in found]),
         _BYTES,
-        _table(["Program", "Instructions", "Code", "Data", "Zeroed", "File"], "lrrrrr",
-               [[f"`{one.program.name}`", _n(one.instructions), _n(4 * one.instructions),
+        _table(["Program", "Code", "Data", "Zeroed", "File"], "lrrrr",
+               [[f"`{one.program.name}`", _n(4 * one.instructions),
                  _n(one.data), _n(one.zeroed), _n(one.size)] for one in found]),
         _RUNS,
         _table(["Run", "Instructions", "System calls"], "lrr",
