@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ymawky_kit.blackbox.case import Entry, Talk
 from ymawky_kit.blackbox.place import Placed
 from ymawky_kit.blackbox.play import Address, Player
+from ymawky_kit.darwin.abi import killed_by
 from ymawky_kit.run.runners import EmulatedRunner, Process, Runner
 from ymawky_kit.source import KitError
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 10.0
 #: The line that a server begins with, on standard output.
 _SERVING: Final = re.compile(rb"http://(?:127\.0\.0\.1|localhost):([0-9]{1,5})(?=[^0-9])")
-_SIGNALS: Final = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 9: "SIGKILL", 10: "SIGBUS",
-                   11: "SIGSEGV", 12: "SIGSYS", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM"}
 #: What the kernel of a Mac takes as an executable: one of 64 bits, or one for several processors.
 _NATIVE_MAGIC: Final = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 #: The files of a site, below the folder of a case: beside it there is room for secrets.
@@ -171,9 +170,7 @@ class Started:
             time.sleep(0.01)
         if status is None:
             return None
-        words = f"exit status {status.code}"
-        if status.signal:
-            words = f"killed by signal {status.signal} {_SIGNALS.get(status.signal, '')}".rstrip()
+        words = killed_by(status.signal) if status.signal else f"exit status {status.code}"
         said = self.errors().strip()
         return f"{words}; it said: {said.splitlines()[0]}" if said else words
 

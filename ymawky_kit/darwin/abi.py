@@ -742,3 +742,8 @@ VOCABULARIES: Final[dict[str, Vocabulary]] = {
     ),
     "priority": _enumeration(_named("PRIO_")),
 }
+
+
+def killed_by(number: int) -> str:
+    """How a process ended that did not end itself: `killed by signal 11 SIGSEGV`."""
+    return f"killed by signal {number} {VOCABULARIES['signal'].values.get(number, '')}".rstrip()

@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from ymawky_kit.darwin.abi import killed_by
 from ymawky_kit.lab.drive import Files, Finished, finish, started
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program
@@ -29,8 +30,6 @@ ANSWER_SECONDS: Final = 10.0
 START_SECONDS: Final = 10.0
 #: Between two pieces of a request.
 PAUSE_SECONDS: Final = 0.05
-_SIGNALS: Final = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 9: "SIGKILL", 10: "SIGBUS",
-                   11: "SIGSEGV", 12: "SIGSYS", 13: "SIGPIPE", 15: "SIGTERM"}
 
 
 def _runner() -> Runner:
@@ -59,17 +58,12 @@ def run(program: Program | bytes, *args: str, stdin: bytes = b"",
 
 def _ending(status: ExitStatus) -> tuple[int, str]:
     if status.signal:
-        return -status.signal, signal_text(status.signal)
+        return -status.signal, killed_by(status.signal)
     return status.code, f"exit status {status.code}"
 
 
-def signal_text(number: int) -> str:
-    """How a program ended that did not end itself."""
-    return f"killed by signal {number} {_SIGNALS.get(number, '')}".rstrip()
-
-
 def _how(status: ExitStatus) -> str:
-    return f"was {signal_text(status.signal)}" if status.signal else f"has ended, {status}"
+    return f"was {killed_by(status.signal)}" if status.signal else f"has ended, {status}"
 
 
 class Client:

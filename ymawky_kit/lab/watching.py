@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ymawky_kit import chapters
+from ymawky_kit.darwin.abi import killed_by
 from ymawky_kit.lab.covering import noting
 from ymawky_kit.lab.drive import Files, Plan, parse_plan, timeline_call
 from ymawky_kit.lab.play import (
@@ -21,7 +22,6 @@ from ymawky_kit.lab.play import (
     Site,
     plain_request,
     server_program,
-    signal_text,
 )
 from ymawky_kit.lab.workbench import Program
 from ymawky_kit.source import KitError
@@ -254,6 +254,6 @@ def _timeline(events: Sequence[SyscallEvent], title: str,
 
 def _call(event: SyscallEvent) -> Call:
     if event.name == "killed":
-        return Call(event.process, signal_text(event.number), "", failed=True,
+        return Call(event.process, killed_by(event.number), "", failed=True,
                     instructions=event.instructions)
     return timeline_call(event)

@@ -6,7 +6,7 @@ from typing import Final
 
 from ymawky_kit.lab import drive
 from ymawky_kit.lab.drive import Plan
-from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
+from ymawky_kit.lab.exercise.grading import CARRY_LAST, Judge, Wrong, outcome, trial
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.view.core import count
 
@@ -27,7 +27,7 @@ def _close_quietly(name: str) -> str:
             if (result.carry, result.value) != (carry, number):
                 raise Wrong(f"When {what}: {outcome(result)}; it should be "
                             f"C {'set' if carry else 'clear'}, x0 = {number}.",
-                            "cmp changes C as well: set or clear it as the last thing"
+                            CARRY_LAST
                             if result.carry != carry else "")
             if result.syscalls != 1:
                 raise Wrong(f"When {what}, {count(result.syscalls, 'system call')} were made "

@@ -7,7 +7,7 @@ from typing import Final
 
 from ymawky_kit.emu.machine import CallResult
 from ymawky_kit.lab import drive
-from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
+from ymawky_kit.lab.exercise.grading import CARRY_LAST, Judge, Wrong, outcome, trial
 from ymawky_kit.view.core import count
 from ymawky_kit.view.registers import value
 
@@ -32,7 +32,7 @@ def _byte_find(name: str) -> str:
                             f"{'set' if place < 0 else 'clear'}.",
                             "a NUL does not end this text, its length does"
                             if place > text.find(0) >= 0 else
-                            "cmp changes C as well: carry_clear or carry_set comes last")
+                            CARRY_LAST)
             if place >= 0 and result.value != place:
                 hint = ""
                 if result.value == text.rfind(byte):
@@ -134,7 +134,7 @@ def _signed_hint(number: int | None, result: CallResult) -> str:
     if -edge <= number < edge and result.carry and result.value == 34:
         return "it does fit: the value has no sign yet, so compare with b.hi, not b.gt"
     if result.carry and result.value == number % (1 << 64):
-        return "cmp changes C as well: set or clear it as the last thing"
+        return CARRY_LAST
     return ""
 
 

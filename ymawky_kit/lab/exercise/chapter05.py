@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from struct import pack
 from typing import Final
 
+from ymawky_kit.darwin.abi import killed_by
 from ymawky_kit.emu.plan import Fault, FaultPlan
 from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
 from ymawky_kit.lab.magics import BENCH
-from ymawky_kit.lab.play import Client, Site, signal_text
+from ymawky_kit.lab.play import Client, Site
 from ymawky_kit.lab.workbench import Program
 from ymawky_kit.run import EmulatedRunner
 from ymawky_kit.source import KitError
@@ -205,7 +206,7 @@ def _over(site: Site, told: str) -> Wrong | None:
     except TimeoutError:
         return None
     if status.signal:
-        return Wrong(f"{told} found nobody: the server was {signal_text(status.signal)}.",
+        return Wrong(f"{told} found nobody: the server was {killed_by(status.signal)}.",
                      "build it with swap, and trace it")
     return Wrong(f"{told} found nobody: the server has ended, with exit status {status.code}.",
                  "after one client comes the next: jump back to accept, with the listening "

@@ -17,10 +17,16 @@ from typing import Any, Final
 
 from ymawky_kit.lab import drive
 from ymawky_kit.lab.drive import Called, Ended, Plan
-from ymawky_kit.lab.exercise.grading import Judge, PythonJudge, Wrong, answer_of
+from ymawky_kit.lab.exercise.grading import (
+    CARRY_LAST,
+    Judge,
+    PythonJudge,
+    Wrong,
+    answer_of,
+    outcome,
+)
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import count
-from ymawky_kit.view.registers import value
 
 _KEPT: Final = (*(f"x{n}" for n in range(19, 30)), "sp")
 #: A function that has not come back by then never will.
@@ -36,10 +42,6 @@ def _run(name: str, *arguments: int, plan: Plan = None) -> Called:
                     "it forks again and again: is there a loop that never ends?"
                     if "killed by signal 9" in str(error) else
                     f"watch it: step({', '.join(map(repr, (name, *arguments)))})") from None
-
-
-def _said(done: Called) -> str:
-    return f"C {'set' if done.carry else 'clear'}, x0 = {value(done.value)}"
 
 
 def _keeps(done: Called, who: str, told: str) -> None:
@@ -67,15 +69,15 @@ def _brood(name: str) -> str:
         if fails:
             number = 35 if "EAGAIN" in str(plan) else 12
             if (done.carry, done.value) != (True, number):
-                raise Wrong(f"{told}: {_said(done)} in the parent; it should be C set, "
+                raise Wrong(f"{told}: {outcome(done)} in the parent; it should be C set, "
                             f"x0 = {number}.", "process_fork has left both: go straight to the "
                             "end, and let nothing on the way change C")
             if sum(call.text.startswith("fork(") for call in done.calls) != born + 1:
                 raise Wrong(f"{told}: it went on forking after a fork had failed.",
                             "b.cs right behind bl process_fork")
         elif (done.carry, done.value) != (False, 0):
-            raise Wrong(f"{told}: {_said(done)} in the parent; it should be C clear, x0 = 0.",
-                        "cmp changes C as well: carry_clear comes last" if done.value == 0 else
+            raise Wrong(f"{told}: {outcome(done)} in the parent; it should be C clear, x0 = 0.",
+                        CARRY_LAST if done.value == 0 else
                         "1002 is the number of a child; the parent gives 0"
                         if done.value > 1000 else "")
         _keeps(done, "the parent", told)
@@ -106,8 +108,8 @@ def _look_at_children(done: Called, told: str, born: int) -> None:
             elif child.value == 0:
                 hint = "0 is what process_fork gives in the child; which child is it?"
             elif child.carry:
-                hint = "cmp changes C as well: carry_clear comes last"
-            raise Wrong(f"{told}: {_said(child)} in child {number}; it should be C clear, "
+                hint = CARRY_LAST
+            raise Wrong(f"{told}: {outcome(child)} in child {number}; it should be C clear, "
                         f"x0 = {number}.", hint)
         _keeps(child, f"child {number}", told)
 
@@ -141,7 +143,7 @@ def _reap_all(name: str) -> str:
             if not text.startswith("wait4(-1, "):
                 raise Wrong(f"{told}: it called {text}.", "any child is -1, in x0")
         if (done.carry, done.value) != (carry, number):
-            raise Wrong(f"{told}: {_said(done)}; it should be "
+            raise Wrong(f"{told}: {outcome(done)}; it should be "
                         f"C {'set' if carry else 'clear'}, x0 = {number}.",
                         _reap_hint(done, ended, carry))
         if left and not plan:
@@ -162,7 +164,7 @@ def _reap_hint(done: Called, ended: int, carry: bool) -> str:
     if done.value == ended + 1:
         return "0 means that nobody has ended: that one does not count"
     if done.value == ended and done.carry:
-        return "cmp changes C as well: carry_clear comes last"
+        return CARRY_LAST
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ymawky_kit.emu.machine import CallResult
 from ymawky_kit.lab import drive
-from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
+from ymawky_kit.lab.exercise.grading import CARRY_LAST, Judge, Wrong, outcome, trial
 from ymawky_kit.view.core import count
 from ymawky_kit.view.registers import value
 
@@ -69,7 +69,7 @@ def _minor_version(name: str) -> str:
             told = f"{drive.shown(name, (text, len(text)))}: {outcome(result)}"
             if result.carry != (found is None):
                 raise Wrong(f"{told}; it should be {_said(found is None)}.",
-                            _version_hint(text, found is None, result))
+                            _version_hint(text, found is None))
             if found and result.value != int(found[1]):
                 raise Wrong(f"{told}; it should be {_said(False, int(found[1]))}.",
                             "take '0' away: the digit is a character"
@@ -79,9 +79,9 @@ def _minor_version(name: str) -> str:
         return f"{count(hand.asked, 'text')}, too short, too long and damaged ones among them."
 
 
-def _version_hint(text: bytes, refused: bool, result: CallResult) -> str:
+def _version_hint(text: bytes, refused: bool) -> str:
     if not refused:
-        return "cmp changes C as well: carry_clear or carry_set comes last"
+        return CARRY_LAST
     if len(text) != 8:
         return "exactly eight bytes: look at x1 before anything else"
     if text[7:8] in (b"/", b":") or text[7] > 127:
@@ -124,7 +124,7 @@ def _quoted_length(name: str) -> str:
 def _quoted_hint(text: bytes, expected: tuple[bool, int], result: CallResult) -> str:
     got = (result.carry, result.value)
     if expected[1] == result.value:
-        return "cmp changes C as well: carry_clear or carry_set comes last"
+        return CARRY_LAST
     if expected[0] is False and got == (False, expected[1] - 1):
         return "one too few: both quotes count"
     if expected == (True, 0):
@@ -189,7 +189,7 @@ def _field_right(told: str, head: bytes, wanted: bytes, result: CallResult) -> N
         raise Wrong(f"{told}: {outcome(result)}; it should be C clear, x0 = {start}, x1 = {size}.",
                     "names have no letter case: text_same knows that"
                     if wanted not in head and result.value != start else
-                    "cmp changes C as well: carry_clear or carry_set comes last")
+                    CARRY_LAST)
     if result["x1"] != size or (size and result.value != start):
         hint = _name_hint(spans, wanted, result)
         if result.value > 1 << 32:

@@ -8,12 +8,11 @@ from typing import Final
 
 from ymawky_kit.emu.machine import CallResult
 from ymawky_kit.lab import drive
-from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
+from ymawky_kit.lab.exercise.grading import CARRY_LAST, Hand, Judge, Wrong, outcome, trial
 from ymawky_kit.view.core import count
 
 _EINVAL: Final = 22
 _ERANGE: Final = 34
-_CARRY_LAST: Final = "cmp changes C as well: carry_clear or carry_set comes last"
 
 
 def _hex_digit(name: str) -> str:
@@ -41,7 +40,7 @@ def _digit_hint(byte: int, digit: bool, got: int) -> str:
     if digit:
         right = int(chr(byte), 16)
         if got == right:
-            return _CARRY_LAST
+            return CARRY_LAST
         return "orr with 0x20 makes an upper-case letter lower" if chr(byte) in "ABCDEF" else ""
     if chr(byte) in "gG":
         return "the letters end with f: six of them, 0 to 5 after taking away 'a'"
@@ -71,16 +70,15 @@ def _percent_decode(name: str) -> str:
             whole = _decode(text)
             fit = len(text) if whole is None else len(whole)
             for size in (fit, fit + 3, max(fit - 1, 0), 0):
-                _decode_once(hand.ask, name, text, whole, size)
+                _decode_once(hand, text, whole, size)
         return f"{count(hand.asked, 'text')}, in buffers that fit, and that do not."
 
 
-def _decode_once(ask: object, name: str, text: bytes, whole: bytes | None, size: int) -> None:
-    assert callable(ask)
+def _decode_once(hand: Hand, text: bytes, whole: bytes | None, size: int) -> None:
     before = bytes(0x55 ^ n & 3 for n in range(size))
     told = f"{text!r} into {count(size, 'byte')}"
     try:
-        result, (kept, left) = ask(text, len(text), before, size)
+        result, (kept, left) = hand.ask(text, len(text), before, size)
     except Wrong as wrong:
         if "unmapped" not in str(wrong):
             raise
@@ -109,18 +107,18 @@ def _decode_once(ask: object, name: str, text: bytes, whole: bytes | None, size:
     assert whole is not None
     if result.carry or result.value != len(whole):
         raise Wrong(f"{told}: {outcome(result)}; it should be C clear, x0 = {len(whole)}.",
-                    _decode_hint(result, text, whole, left, size))
+                    _decode_hint(result, text, whole, size))
     if left != whole + before[len(whole):]:
         raise Wrong(f"{told}: the length is right, the bytes are not: {left!r}.",
                     "what stands behind the result must stay as it was"
                     if left.startswith(whole) else "")
 
 
-def _decode_hint(result: CallResult, text: bytes, whole: bytes, left: bytes, size: int) -> str:
+def _decode_hint(result: CallResult, text: bytes, whole: bytes, size: int) -> str:
     if result.carry and result.value == _ERANGE and len(whole) == size:
         return "a result that fits exactly does fit: count what comes out, not what goes in"
     if result.carry and result.value == len(whole):
-        return _CARRY_LAST
+        return CARRY_LAST
     twice = _decode(whole)
     if not result.carry and (result.value == len(twice or b"") != len(whole)) and b"%25" in text:
         return "decode once: a % that came out of %25 is a byte like any other"
@@ -176,7 +174,7 @@ def _depth_hint(path: bytes, expected: int | None, result: CallResult) -> str:
             return "the end of the path completes a segment as well"
         return ""
     if result.carry and result.value == expected:
-        return _CARRY_LAST
+        return CARRY_LAST
     counted = sum(s != b".." for s in segments if s) - segments.count(b"..")
     if b"." in segments and result.value == counted:
         return "a single . stays where it is"
@@ -234,7 +232,7 @@ def _extension_hint(path: bytes, expected: tuple[int, int] | None,
             return "nothing stands behind the dot"
         if last.startswith(b"."):
             return "a name whose only dot is its first byte has no extension"
-        return _CARRY_LAST
+        return CARRY_LAST
     if expected is not None and got is not None:
         if got[0] == expected[0] - 1:
             return "the dot itself does not belong to it"
@@ -243,7 +241,7 @@ def _extension_hint(path: bytes, expected: tuple[int, int] | None,
         if got[0] > 1 << 32:
             return "the start of the path must be taken away"
     if expected is not None and got is None:
-        return _CARRY_LAST
+        return CARRY_LAST
     return ""
 
 

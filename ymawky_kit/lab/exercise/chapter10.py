@@ -9,11 +9,10 @@ from typing import Final
 
 from ymawky_kit.darwin import errno
 from ymawky_kit.lab import drive
-from ymawky_kit.lab.exercise.grading import Judge, Wrong, outcome, trial
+from ymawky_kit.lab.exercise.grading import CARRY_LAST, Hand, Judge, Wrong, outcome, trial
 from ymawky_kit.view.core import count
 
 _ERANGE: Final = 34
-_CARRY_LAST: Final = "cmp changes C as well: carry_clear or carry_set comes last"
 _CLIENT: Final = ("ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP")
 _FOR_A_TIME: Final = ("EMFILE", "ENFILE", "ENOMEM", "EAGAIN")
 _KINDS: Final = {getattr(errno, name): kind for names, kind in
@@ -96,7 +95,7 @@ def _row_find(name: str) -> str:
 
 def _row_hint(wanted: int, row: int | None, carry: bool, got: int) -> str:
     if got == (errno.ENOENT if row is None else row):
-        return _CARRY_LAST
+        return CARRY_LAST
     if row is None:
         return ""
     if carry:
@@ -125,14 +124,13 @@ def _html_escape(name: str) -> str:
             size = len(expected)
             for room in (size + 3, size, size - 1, size // 2, len(text), 0):
                 if room >= 0:
-                    _escaped(hand.ask, text, expected, room)
+                    _escaped(hand, text, expected, room)
         return f"{count(hand.asked, 'text and buffer', 'texts and buffers')}, nothing outside them."
 
 
-def _escaped(ask: object, text: bytes, expected: bytes, room: int) -> None:
-    assert callable(ask)
+def _escaped(hand: Hand, text: bytes, expected: bytes, room: int) -> None:
     buffer = bytes([0xEE]) * room
-    result, (left, made) = ask(text, len(text), buffer, room)
+    result, (left, made) = hand.ask(text, len(text), buffer, room)
     shown = f"{text if len(text) < 30 else text[:27] + b'...'!r} into {count(room, 'byte')}"
     if left != text:
         raise Wrong(f"{shown}: the text was changed.", "write to the buffer in x2 only")
@@ -145,7 +143,7 @@ def _escaped(ask: object, text: bytes, expected: bytes, room: int) -> None:
     if result.carry == fits or result.value != right:
         hint = ""
         if result.value == right:
-            hint = _CARRY_LAST
+            hint = CARRY_LAST
         elif result.value > 1 << 32:
             hint = "that is an address; the start of the buffer must be taken away from its end"
         elif fits and result.carry:

@@ -15,7 +15,7 @@ from ymawky_kit.emu.cpu import REGISTER_NAMES, Reason
 from ymawky_kit.emu.machine import CallFault, CallResult, Machine
 from ymawky_kit.emu.memory import PAGE
 from ymawky_kit.lab import drive
-from ymawky_kit.lab.drive import Argument, Plan
+from ymawky_kit.lab.drive import Argument, Called, Plan
 from ymawky_kit.lab.family import Family
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program
@@ -27,6 +27,8 @@ Judge = Callable[[str], str]
 #: A judge of a function in Python.
 PythonJudge = Callable[[Callable[..., Any]], str]
 
+#: The commonest slip of all.
+CARRY_LAST: Final = "cmp changes C as well: carry_clear or carry_set comes last"
 _KEPT: Final = tuple(f"x{n}" for n in range(19, 30))
 _CALL_LIMIT: Final = 200_000
 _SP: Final = REGISTER_NAMES.index("sp")
@@ -174,7 +176,7 @@ def trial(function: str, plan: Plan = None, stdin: bytes = b"",
                 family.gather()
 
 
-def outcome(result: CallResult) -> str:
+def outcome(result: CallResult | Called) -> str:
     """Carry and x0 in words."""
     return f"C {'set' if result.carry else 'clear'}, x0 = {value(result.value)}"
 
