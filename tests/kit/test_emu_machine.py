@@ -359,6 +359,16 @@ def test_a_call_may_take_more_than_one_slice(
     assert 10_500 == machine.instructions - before
 
 
+@pytest.mark.parametrize("limit", range(10, 16))
+def test_a_limit_in_the_middle_of_a_block_ends_the_call(limit: int) -> None:
+    """The processor stops before a block that would go past the limit."""
+    with boot("forever:\n nop\n nop\n nop\n b forever") as machine:
+        before = machine.instructions
+        with pytest.raises(CallFault, match="still running"):
+            machine.call("forever", limit=limit)
+        assert limit // 4 * 4 == machine.instructions - before
+
+
 def test_an_endless_run_can_be_interrupted_from_the_keyboard() -> None:
     import signal
     import threading

@@ -304,7 +304,7 @@ class Machine:
             pc = cpu.get_pc()
             if stop.reason is Reason.STOPPED:
                 self.kernel.settle(stop)
-            elif stop.reason is Reason.LIMIT and words[native.COUNT] < limit:
+            elif stop.reason is Reason.LIMIT and words[native.LIMIT] < limit:
                 words[native.LIMIT] = min(limit, words[native.COUNT] + _SLICE)
             elif stop.reason is Reason.LIMIT:
                 raise CallFault(stop, pc, f"still running at {self.symbols.describe(pc)}")
