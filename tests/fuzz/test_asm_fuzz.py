@@ -1,6 +1,6 @@
 """No source of any kind crashes, hangs or kills the assembler.
 
-Twenty thousand sources are made from a fixed seed: our own modules with bytes
+Thousands of sources are made from a fixed seed: our own modules with bytes
 and lines changed, and lines grown from a small grammar that knows every
 directive and mnemonic.  Each ends in an object file or in a KitError whose
 diagnostics all say where; a sample of the accepted ones has LLVM's bytes.
@@ -234,14 +234,14 @@ def test_no_changed_source_breaks_the_assembler():
 
 @pytest.fixture(scope="module")
 def accepted() -> list[str]:
-    """What the assembler took of fifteen thousand grown sources."""
+    """What the assembler took of the grown sources."""
     grower = Grower(random.Random(SEED + 1))
     sources = [grower.source() for _ in range(GROWN)]
     return [text for text in sources if attempt(text) is not None]
 
 
 def test_no_grown_source_breaks_the_assembler(accepted):
-    assert len(accepted) > 300, "the grammar should make right programs too"
+    assert len(accepted) > GROWN // 50, "the grammar should make right programs too"
 
 
 def test_llvm_makes_the_same_of_a_sample_of_them(accepted, tmp_path):
