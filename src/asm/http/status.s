@@ -14,7 +14,7 @@
 
 // status_text - what a status is called, and one sentence about it
 //
-//   In     x0 status
+//   In     x0 status, not 0
 //   Out    x0 code and name, as in "200 OK"   x1 length   x2 sentence
 //   x3 length of the sentence; those of 500 for a status not in the table
 //   Clob   x4
