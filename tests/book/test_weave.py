@@ -195,10 +195,11 @@ def test_an_error_behind_the_cell_names_the_file_and_its_line() -> None:
     bench = Workbench()
     text = (asm_root() / "lib" / "io.s").read_text()
     with pytest.raises(KitError) as caught:
-        bench.take_cell("lib/io", "fd_write_all", "func fd_read_some\n    ret\n")
+        bench.take_cell("lib/io", "fd_write_all",
+                        "func fd_write_all\n    ret\nfunc fd_read_some\n    ret\n")
     line = 1 + text.splitlines().index("func fd_read_some")
     assert f"lib/io.s:{line}:" in str(caught.value)
-    assert "cell:2:" in str(caught.value), "where it was defined first"
+    assert "cell:4:" in str(caught.value), "where it was defined first"
     assert text == (asm_root() / "lib" / "io.s").read_text()
 
 
