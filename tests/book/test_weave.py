@@ -218,3 +218,14 @@ def test_a_symbol_that_nobody_defines_is_the_linkers_error_in_the_cell() -> None
     bench.take_free("lost", "func main\n    bl nowhere_at_all\n    ret\n")
     with pytest.raises(KitError, match=r"cell:3:\d+: error: .*nowhere_at_all"):
         bench.build("lost")
+
+
+def test_a_free_cell_leans_on_the_program_that_it_names() -> None:
+    bench = Workbench()
+    body = "func mine\n    b serve_run\n"
+    bench.take_free("mine", body, "serial")
+    assert "serve/serial" in [made.name for made in bench.build("mine").objects]
+    bench.take_free("mine", body, "children")
+    assert "serve/fork" in [made.name for made in bench.build_around("mine").objects]
+    with pytest.raises(KitError, match="there is no program 'childern'\nhint: did you mean"):
+        bench.take_free("mine", body, "childern")

@@ -26,7 +26,7 @@ class LabMagics(Magics):
 
     @cell_magic
     def asm(self, line: str, cell: str) -> Listing:
-        """%%asm MODULE [NAME]  or  %%asm NAME
+        """%%asm MODULE [NAME]  or  %%asm NAME [PROGRAM]
 
         Assemble the cell.  MODULE NAME is a function or data of a module of src/asm,
         MODULE alone the whole module, a NAME without a slash your own program.
@@ -60,7 +60,7 @@ def run_cell(line: str, body: str) -> Listing:
                           hint="%%asm MODULE FUNCTION, as in: %%asm lib/io fd_write_all")
     if where.module:
         return BENCH.take_cell(where.module, where.name, body)
-    return BENCH.take_free(where.name, body)
+    return BENCH.take_free(where.name, body, where.base)
 
 
 def assets() -> str:

@@ -3,8 +3,9 @@
 The pages that programs make (the table of system calls), and the assembly cells.
 
 A cell that starts with `%%asm MODULE NAME` or `%%asm MODULE` holds exactly the
-text of that piece or module.  A cell with another single word, without a slash,
-is the reader's own playground and is left alone.
+text of that piece or module.  A cell whose first word has no slash is the reader's
+own playground and is left alone; `%%asm NAME PROGRAM` says which program of
+chapters.toml it leans on, if not on the newest.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ _MAGIC: Final = re.compile(r"%%asm[ \t]+([^\s]+)(?:[ \t]+([^\s]+))?[ \t]*(?:\n|\
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the first line of an assembly cell names; `module` is "" for a free cell."""
+    """What the first line of an assembly cell names; `module` is "" for a free cell.
+
+    `base` is the program whose modules a free cell may call, "" for the newest.
+    """
 
     module: str
     name: str
+    base: str = ""
 
 
 def place(cell_text: str) -> Place | None:
@@ -36,7 +41,7 @@ def place(cell_text: str) -> Place | None:
     if found is None:
         return None
     if "/" not in found[1]:
-        return Place("", found[1])
+        return Place("", found[1], found[2] or "")
     return Place(found[1], found[2] or "")
 
 

@@ -138,6 +138,8 @@ class Workbench:
     changed: dict[str, dict[str, str]] = field(default_factory=dict)
     #: name -> text of the cells that belong to no module
     free: dict[str, str] = field(default_factory=dict)
+    #: name of such a cell -> the program that it leans on, "" for the newest
+    bases: dict[str, str] = field(default_factory=dict)
     #: the last program made around a function, which is often called many times
     _built: dict[tuple[object, ...], Program] = field(default_factory=dict)
 
@@ -178,10 +180,15 @@ class Workbench:
         mark = _difference(known, mine) if differs else ""
         return Listing(rows, title=what, mark=mark, fold=not mark)
 
-    def take_free(self, name: str, body: str) -> Listing:
-        """Run a cell that belongs to no module."""
+    def take_free(self, name: str, body: str, base: str = "") -> Listing:
+        """Run a cell that belongs to no module; `base` is the program whose modules it calls.
+
+        Raises :class:`KitError`, also when there is no such program.
+        """
+        if base:
+            self._known(base)
         made, cell = self._assemble_free(body)
-        self.free[name] = body
+        self.free[name], self.bases[name] = body, base
         rows = _rows(made, {cell})
         return Listing(rows, title=f"{name}: {_amount(rows, sum(len(r.data) for r in rows))}")
 
@@ -236,13 +243,7 @@ class Workbench:
         swap = swap or {}
         if name in self.free and not swap:
             return self._build_free(name)
-        programs = chapters.load()
-        if name not in programs:
-            near = difflib.get_close_matches(name, [*programs, *self.free], n=1, cutoff=0.4)
-            raise KitError.of(f"there is no program '{name}'",
-                              hint=f"did you mean '{near[0]}'?" if near
-                              else f"there are: {', '.join(programs)}")
-        program = programs[name]
+        program = self._known(name)
         for module, cell in swap.items():
             if module not in program.modules:
                 raise KitError.of(f"{name} has no module '{module}'",
@@ -256,6 +257,16 @@ class Workbench:
         changes = [*self._changes(modules), *(f"{cell} for {m}" for m, cell in swap.items())]
         return self._link(name, objects, changes, program.identifier, program.entry)
 
+    def _known(self, name: str) -> chapters.Program:
+        """A program of chapters.toml."""
+        programs = chapters.load()
+        if name not in programs:
+            near = difflib.get_close_matches(name, [*programs, *self.free], n=1, cutoff=0.4)
+            raise KitError.of(f"there is no program '{name}'",
+                              hint=f"did you mean '{near[0]}'?" if near
+                              else f"there are: {', '.join(programs)}")
+        return programs[name]
+
     def build_around(self, function: str) -> Program:
         """A program that holds `function` and all it needs, to call it by itself."""
         key = (function, self._state(), _stamp())
@@ -265,7 +276,7 @@ class Workbench:
         return self._built[key]
 
     def _state(self) -> str:
-        return repr((self.changed, self.free))
+        return repr((self.changed, self.free, self.bases))
 
     def _build_around(self, function: str) -> Program:
         if function in self.free:
@@ -275,7 +286,7 @@ class Workbench:
         else:
             modules = [self.module_of(function)]
             first = [self._assemble_module(modules[0])]
-        objects, more = self._close(first, modules)
+        objects, more = self._close(first, modules, self.bases.get(function, ""))
         return self._link(function, objects, self._changes(more))
 
     def module_of(self, function: str) -> str:
@@ -298,7 +309,7 @@ class Workbench:
 
     def _build_free(self, name: str) -> Program:
         made, _ = self._assemble_free(self.free[name])
-        objects, modules = self._close([made], [])
+        objects, modules = self._close([made], [], self.bases[name])
         return self._link(name, objects, self._changes(modules))
 
     def _link(self, name: str, objects: Sequence[ObjectFile], changes: Sequence[str],
@@ -312,16 +323,17 @@ class Workbench:
         return [f"{module} {name}".strip() for module in used
                 for name in self.changed.get(module, {})]
 
-    def _close(self, objects: list[ObjectFile],
-               modules: list[str]) -> tuple[list[ObjectFile], list[str]]:
+    def _close(self, objects: list[ObjectFile], modules: list[str],
+               base: str = "") -> tuple[list[ObjectFile], list[str]]:
         """Add modules until every symbol is defined; what nothing defines is the linker's to say.
 
-        First the libraries are asked, then the modules of the server.  A program that
-        begins at `main` gets the platform's start in front of it.
+        First the libraries are asked, then the modules of a server: `base`, or the first
+        that holds the first of `modules`, or the newest.  A program that begins at `main`
+        gets the platform's start in front of it.
         """
         everything, used = list(objects), list(modules)
         exports = _exports()
-        shelves = [*_libraries(), *_server_modules(modules[0] if modules else None)]
+        shelves = [*_libraries(), *_server_modules(modules[0] if modules else None, base)]
         wanted = {"start"} | set(_needs(everything))
         while True:
             have = {s.name for o in everything for s in o.symbols if s.is_global}
@@ -490,10 +502,13 @@ def _libraries() -> list[str]:
             if name.startswith(("lib/", "platform/darwin/"))]
 
 
-def _server_modules(module: str | None) -> list[str]:
-    """The modules of the first program in the book that holds `module`, else of the newest."""
-    programs = [[on_darwin(m) for m in p.modules] for p in chapters.load().values()]
-    return next((modules for modules in programs if module in modules), programs[-1])
+def _server_modules(module: str | None, base: str) -> list[str]:
+    """The modules of `base`, or of the first program that holds `module`, or of the newest."""
+    programs = {name: [on_darwin(m) for m in p.modules] for name, p in chapters.load().items()}
+    if base:
+        return programs[base]
+    newest = list(programs.values())[-1]
+    return next((modules for modules in programs.values() if module in modules), newest)
 
 
 _GIVES: Final = re.compile(r"^// Gives +(.*\n(?://  +.*\n)*)", re.MULTILINE)
