@@ -695,6 +695,15 @@ def reply_advance(asm: Asm, _: Path) -> None:
 
 
 @driver
+def reply_next(asm: Asm, _: Path) -> None:
+    """Whatever stands there is called with the connection."""
+    for function in ("options_plan", "delete_plan"):
+        conn = Connection(asm)
+        conn.reply["REPLY_NEXT"] = asm.address(function)
+        asm.call("reply_next", conn.address)
+
+
+@driver
 def reply_drop(asm: Asm, tmp: Path) -> None:
     conn = _head(asm)
     conn.reply["REPLY_FD"] = os.open(tmp, os.O_RDONLY)

@@ -4,7 +4,8 @@
 // first byte in x0 and gives the place behind its last, as mem_copy does.
 // CONN_OUT has room for the longest head there can be.
 //
-// Gives    reply_begin reply_number reply_end reply_advance reply_drop
+// Gives    reply_begin reply_number reply_end reply_advance reply_next
+//          reply_drop
 // Needs    mem_copy u64_format date_write status_text fd_close
 // Memory   none of its own
 // Spec     RFC 9112 4 (status line), RFC 9110 6.6.1 (Date), 10.2.4 (Server)
@@ -98,8 +99,7 @@ func reply_end
     strh    w2, [x1], #2
     add     x2, x0, #CONN_OUT
     sub     x1, x1, x2
-    str     x2, [x0, #CONN_REPLY + REPLY_HEAD]
-    str     x1, [x0, #CONN_REPLY + REPLY_HEAD_LEN]
+    stp     x2, x1, [x0, #CONN_REPLY + REPLY_HEAD]
     ret
 
 // reply_advance - count bytes as sent, the head's first
@@ -129,6 +129,20 @@ func reply_advance
     stp     x4, x5, [x0, #REPLY_OFFSET]
     add     x0, x3, x5
     ret
+
+// reply_next - put the next segment of a reply in the place of the one sent
+//
+//   In     x0 connection, REPLY_NEXT is not 0
+//   Out    C clear: there is a segment to send
+//          C set:   x0 0, there are no more; or errno, and the client must not
+//          take what it has for the whole reply
+//   Clob   x1-x17 v0-v4
+//   Frame  none: leaves the rest to the function at REPLY_NEXT
+//
+//   x0 connection   x1 function
+func reply_next
+    ldr     x1, [x0, #CONN_REPLY + REPLY_NEXT]
+    br      x1
 
 // reply_drop - close the file of a reply that will not send it
 //

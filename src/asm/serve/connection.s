@@ -5,8 +5,8 @@
 //
 // Gives    connection_begin connection_serve connection_linger connection_end
 // Needs    mem_clear fd_read fd_close socket_finish reply_transmit clock_now
-//          request_parse request_plan page_plan reply_advance reply_drop
-//          guard_arm config
+//          request_parse request_plan page_plan reply_advance reply_next
+//          reply_drop guard_arm config
 // Memory   none of its own
 // Spec     RFC 9112 9 (connections), 9.6 (lingering close)
 // Tests    tests/asm/test_connection.py, tests/http/test_robustness.py
@@ -135,52 +135,63 @@ Lconnection_receive_partly:
     carry_set
     b       Lconnection_receive_return
 
-// connection_send - send the reply; to HEAD, without its body
+// connection_send - send the reply, segment by segment; to HEAD, only the head
 //
 // A call that is cut short by the alarm and has sent nothing is a second in
 // which the client took nothing.
 //
 //   In     x0 connection, the reply is complete
 //   Out    C clear: all is sent
-//          C set:   x0 errno; the client has gone or is too slow
-//   Clob   x1-x17
+//          C set:   x0 errno; the client has gone or is too slow, or what is
+//          missing cannot be had
+//   Clob   x1-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 seconds without progress
+//   x19 connection   x20 seconds without progress   x1 REPLY_NEXT
 func connection_send
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
     stp     x19, x20, [sp, #16]
     mov     x19, x0
-    mov     x20, #0
 
     ldr     w1, [x19, #CONN_REQUEST + REQUEST_METHOD]
     cmp     w1, #METHOD_HEAD
     b.ne    Lconnection_send_more
     str     wzr, [x19, #CONN_REPLY + REPLY_KIND]    // BODY_NONE
     str     xzr, [x19, #CONN_REPLY + REPLY_LENGTH]
+    str     xzr, [x19, #CONN_REPLY + REPLY_NEXT]
 Lconnection_send_more:
+    mov     x20, #0
+Lconnection_send_again:
     ldr     w0, [x19, #CONN_FD]
     add     x1, x19, #CONN_REPLY
     bl      reply_transmit
     b.cs    Lconnection_send_failed
-    mov     x20, #0
     mov     x1, x0
     add     x0, x19, #CONN_REPLY
     bl      reply_advance
     cbnz    x0, Lconnection_send_more
+    ldr     x1, [x19, #CONN_REPLY + REPLY_NEXT]
+    cbnz    x1, Lconnection_send_next
+Lconnection_send_done:
     carry_clear
 Lconnection_send_return:
     ldp     x19, x20, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
 
+Lconnection_send_next:
+    mov     x0, x19
+    bl      reply_next
+    b.cc    Lconnection_send_more
+    cbz     x0, Lconnection_send_done
+    b       Lconnection_send_return
 Lconnection_send_failed:
     cmp     x0, #EINTR
     b.ne    Lconnection_send_error
     add     x20, x20, #1
     cmp     x20, #STALL_SECONDS_MAX
-    b.lo    Lconnection_send_more
+    b.lo    Lconnection_send_again
 Lconnection_send_error:
     carry_set
     b       Lconnection_send_return
@@ -268,7 +279,7 @@ Lconnection_drain_return:
 //   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19
 //
-//   x19 connection
+//   x19 connection   x1 file, or the function that frees what the reply holds
 func connection_end
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
@@ -276,8 +287,13 @@ func connection_end
     mov     x19, x0
 
     ldr     w1, [x19, #CONN_REPLY + REPLY_FD]
-    tbnz    w1, #31, Lconnection_end_socket
+    tbnz    w1, #31, Lconnection_end_state
     bl      reply_drop
+Lconnection_end_state:
+    ldr     x1, [x19, #CONN_REPLY + REPLY_FREE]
+    cbz     x1, Lconnection_end_socket
+    mov     x0, x19
+    blr     x1
 Lconnection_end_socket:
     ldr     w0, [x19, #CONN_FD]
     bl      fd_close
