@@ -997,7 +997,8 @@ def serve_once__serve_run(asm: Asm, _: Path) -> None:
 
 @driver
 def options_parse(asm: Asm, _: Path) -> None:
-    for words in ([], [b"--port", b"1"], [b"--port"], [b"--port", b"x"], [b"a", b"b"], [b"-x"]):
+    for words in ([], [b"--port", b"1"], [b"--port"], [b"--port", b"x"], [b"a", b"b"], [b"-x"],
+                  [b"--no-listings"]):
         _options(asm, [b"ymawky", *words])
 
 
@@ -1009,7 +1010,7 @@ def _options(asm: Asm, words: list[bytes]) -> None:
 
 @driver
 def options_default(asm: Asm, _: Path) -> None:
-    asm.call("options_default", asm.alloc(48))
+    asm.call("options_default", asm.alloc(constants("config.inc")["CONFIG_SIZEOF"]))
 
 
 @driver

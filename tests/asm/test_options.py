@@ -13,7 +13,7 @@ from support.layout import Record, constants
 
 DEFAULTS = {
     "CONFIG_PORT": 8080, "CONFIG_ADDRESS": 0x0100007F, "CONFIG_CHILDREN_MAX": 256,
-    "CONFIG_HEAD_SECONDS": 10, "CONFIG_ERRORS": 0,
+    "CONFIG_HEAD_SECONDS": 10, "CONFIG_ERRORS": 0, "CONFIG_NO_LISTINGS": 0,
 }
 
 
@@ -43,11 +43,12 @@ def test_nothing_said_means_the_defaults(asm: Asm) -> None:
 def test_everything_said_is_kept(asm: Asm) -> None:
     carry, _, config = parse(
         asm, b"--port", b"0", b"root", b"--address", b"10.20.30.40", b"--errors", b"err",
-        b"--children", b"7", b"--head-seconds", b"3600",
+        b"--children", b"7", b"--no-listings", b"--head-seconds", b"3600",
     )
     assert not carry
-    assert (0, 7, 3600) == (
-        config["CONFIG_PORT"], config["CONFIG_CHILDREN_MAX"], config["CONFIG_HEAD_SECONDS"])
+    assert (0, 7, 3600, 1) == (
+        config["CONFIG_PORT"], config["CONFIG_CHILDREN_MAX"], config["CONFIG_HEAD_SECONDS"],
+        config["CONFIG_NO_LISTINGS"])
     assert (b"root", b"err", b"10.20.30.40") == tuple(
         cstring(asm, config[name]) for name in ("CONFIG_ROOT", "CONFIG_ERRORS",
                                                 "CONFIG_ADDRESS_TEXT"))

@@ -22,7 +22,8 @@ def run(folder: Path, *words: str) -> tuple[int | None, bytes, bytes]:
 def test_help_lists_every_option(folder: Path) -> None:
     code, output, errors = run(folder, "--help")
     assert (0, b"") == (code, errors)
-    for option in ("port", "address", "errors", "children", "head-seconds", "help", "version"):
+    for option in ("port", "address", "errors", "children", "head-seconds",
+                   "no-listings", "help", "version"):
         assert f"  --{option} ".encode() in output
     assert all(len(line) <= 80 for line in output.splitlines())
 

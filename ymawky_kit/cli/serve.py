@@ -36,6 +36,7 @@ Examples:
               help="Where the error pages are: 404.html and so on.")
 @click.option("--children", metavar="N", help="Connections at a time; otherwise the server's own.")
 @click.option("--head-seconds", metavar="N", help="Time to send the head of a request.")
+@click.option("--no-listings", is_flag=True, help="Do not show what is in a directory.")
 @where_option
 @chapter_option
 def serve(
@@ -45,7 +46,7 @@ def serve(
     errors: Path | None,
     where: str | None,
     chapter: str | None,
-    **passed_on: str | None,
+    **passed_on: str | bool | None,
 ) -> None:
     """Build the server and serve the files of DIR until Ctrl-C.
 
@@ -69,8 +70,11 @@ def serve(
     if errors is not None:
         arguments += ["--errors", str(errors)]
     for name, value in passed_on.items():
-        if value is not None:       # the server itself says what is wrong with it
-            arguments += [f"--{name.replace('_', '-')}", value]
+        word = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            arguments += [word] * value
+        elif value is not None:     # the server itself says what is wrong with it
+            arguments += [word, value]
     say(f"running it {_how(chosen.name)}; Ctrl-C stops it")
     with (
         Relay() as relay,

@@ -27,6 +27,7 @@
 .equ KIND_NUMBER,           1
 .equ KIND_ADDRESS,          2
 .equ KIND_SAY,              3       // no value: print the reason and end
+.equ KIND_FLAG,             4       // no value: the field becomes 1
 
 // options_parse - read the command line into struct config
 //
@@ -62,6 +63,7 @@ Loptions_parse_next:
     ldrh    w1, [x21, #OPTION_KIND]
     cmp     w1, #KIND_SAY
     b.eq    Loptions_parse_say
+    b.hi    Loptions_parse_flag
     ldr     x2, [x20, #8]!
     cbz     x2, Loptions_parse_missing
     mov     x0, x19
@@ -74,6 +76,11 @@ Loptions_parse_next:
     ldr     x1, [x20, #-8]
     b       Loptions_parse_complain
 
+Loptions_parse_flag:
+    ldrh    w1, [x21, #OPTION_FIELD]
+    mov     w2, #1
+    str     w2, [x19, x1]
+    b       Loptions_parse_next
 Loptions_parse_root:
     cbnz    x22, Loptions_parse_two
     mov     x22, x0
@@ -136,6 +143,7 @@ func options_default
     str     w1, [x0, #CONFIG_CHILDREN_MAX]
     mov     w1, #10
     str     w1, [x0, #CONFIG_HEAD_SECONDS]
+    str     wzr, [x0, #CONFIG_NO_LISTINGS]
     ret
 
 // option_find - the row of an option
@@ -255,6 +263,9 @@ option_rows:
     .long   name_seconds - option_rows, reason_seconds - option_rows
     .short  KIND_NUMBER, CONFIG_HEAD_SECONDS
     .long   1, 3600
+    .long   name_listings - option_rows, 0
+    .short  KIND_FLAG, CONFIG_NO_LISTINGS
+    .long   0, 0
     .long   name_help - option_rows, text_help - option_rows
     .short  KIND_SAY, 0
     .long   0, 0
@@ -273,6 +284,8 @@ name_children:
     .asciz  "--children"
 name_seconds:
     .asciz  "--head-seconds"
+name_listings:
+    .asciz  "--no-listings"
 name_help:
     .asciz  "--help"
 name_version:
@@ -302,6 +315,7 @@ text_help:
     .ascii  "  --errors DIR       error pages: 404.html and so on\n"
     .ascii  "  --children N       connections at a time (256)\n"
     .ascii  "  --head-seconds N   time to send a request's head (10)\n"
+    .ascii  "  --no-listings      do not show what is in a directory\n"
     .ascii  "  --help             this text\n"
     .ascii  "  --version          the version\n"
     .asciz  ""
