@@ -1,4 +1,4 @@
-"""One machine for all tests of a process, reset before each."""
+"""One machine a program for all tests of a process, reset before each."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ from support.contract import Asm
 
 
 @pytest.fixture(scope="session")
-def asm() -> Iterator[Asm]:
-    """The whole server.  Tests that run many examples call `asm.reset()` in each."""
-    machine = Asm("fork")
-    yield machine
-    machine.close()
+def machines() -> Iterator[dict[str, Asm]]:
+    started: dict[str, Asm] = {}
+    yield started
+    for machine in started.values():
+        machine.close()
+
+
+@pytest.fixture(scope="module")
+def asm(request: pytest.FixtureRequest, machines: dict[str, Asm]) -> Asm:
+    """The server of the file's `PROGRAM`, chapter 10's unless it says so.
+
+    Tests that run many examples call `asm.reset()` in each.
+    """
+    program = getattr(request.module, "PROGRAM", "fork")
+    if program not in machines:
+        machines[program] = Asm(program)
+    return machines[program]
 
 
 @pytest.fixture(autouse=True)

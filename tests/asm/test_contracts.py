@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+import support.drivers.ranges  # noqa: F401 - for the drivers it adds
 from support.contract import Asm, Contract, everything, program_with
+from support.drivers import DRIVERS, driver
 from support.layout import Connection, constants
 
 from ymawky_kit import chapters
@@ -34,14 +35,6 @@ NEVER_RETURN = {
     "serve/fork": {"serve_run", "child_run"},
     "serve/serial": {"serve_run"},
 }
-
-DRIVERS: dict[str, Callable[[Asm, Path], None]] = {}
-
-
-def driver(function: Callable[[Asm, Path], None]) -> Callable[[Asm, Path], None]:
-    DRIVERS[function.__name__] = function
-    return function
-
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: f"{c.module}:{c.name}")
 def test_the_function_keeps_its_contract(contract: Contract, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 // Gives    field_take
 // Needs    char_class text_same u64_parse host_check
 // Memory   none of its own
-// Spec     RFC 9110 5 (fields), 7.2 (Host), 8.6 (Content-Length);
-//          RFC 9112 5 (field syntax), 6 (framing)
+// Spec     RFC 9110 5 (fields), 7.2 (Host), 8.6 (Content-Length), 13 (If-),
+//          14.2 (Range); RFC 9112 5 (field syntax), 6 (framing)
 // Tests    tests/asm/test_field.py, tests/http/test_fields.py
 // SPDX-License-Identifier: MIT
 
@@ -17,9 +17,13 @@
 .equ FIELD_HOST,            1
 .equ FIELD_CONTENT_LENGTH,  2
 .equ FIELD_CODING,          3
+// Of those with a larger number, only that they are there is remembered: the
+// number is that of a bit in REQUEST_FLAGS.
 
 // A bit for each length that a name in field_rows has.
-.equ FIELD_LENGTHS,         1 << 4 | 1 << 14 | 1 << 17
+.equ FIELD_FRAMING_LENGTHS, 1 << 4 | 1 << 14 | 1 << 17
+.equ FIELD_NOTED_LENGTHS,   1 << 5 | 1 << 8 | 1 << 13 | 1 << 17 | 1 << 19
+.equ FIELD_LENGTHS,         FIELD_FRAMING_LENGTHS | FIELD_NOTED_LENGTHS
 
 // field_take - check one field line and remember what it says
 //
@@ -76,8 +80,10 @@ Lfield_take_bad:
 //   Frame  none: leaves the rest to the function for that field
 //
 //   x0 request   x1 name, later the value   x2 end   x3 value
-//   x4 length of the name, later FIELD_ number   x5 row   x6 bytes compared
-//   x7 length, or letters, of the row's name   x8 letters of the name
+//   x4 length of the name, later FIELD_ number   x5 row
+//   x6 bytes compared, later the flags
+//   x7 length, or letters, of the row's name, later a flag
+//   x8 letters of the name
 func field_keep
     addr    x5, field_rows
 Lfield_keep_row:
@@ -110,7 +116,15 @@ Lfield_keep_next:
 Lfield_keep_found:
     ldrb    w4, [x5, x6]
     mov     x1, x3
+    cmp     w4, #FIELD_CODING
+    b.hi    Lfield_keep_note
     b       field_value
+Lfield_keep_note:                   // its value waits in the head
+    ldr     w6, [x0, #REQUEST_FLAGS]
+    mov     w7, #1
+    lsl     w7, w7, w4
+    orr     w6, w6, w7
+    str     w6, [x0, #REQUEST_FLAGS]
 Lfield_keep_other:
     carry_clear
     ret
@@ -266,4 +280,22 @@ field_rows:
     .byte   17
     .ascii  "transfer-encoding"
     .byte   FIELD_CODING
+    .byte   5
+    .ascii  "range"
+    .byte   REQUEST_HAS_RANGE
+    .byte   8
+    .ascii  "if-range"
+    .byte   REQUEST_HAS_IF_RANGE
+    .byte   8
+    .ascii  "if-match"
+    .byte   REQUEST_HAS_IF_MATCH
+    .byte   13
+    .ascii  "if-none-match"
+    .byte   REQUEST_HAS_IF_NONE_MATCH
+    .byte   17
+    .ascii  "if-modified-since"
+    .byte   REQUEST_HAS_IF_MODIFIED
+    .byte   19
+    .ascii  "if-unmodified-since"
+    .byte   REQUEST_HAS_IF_UNMODIFIED
     .byte   0
