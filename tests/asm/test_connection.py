@@ -185,6 +185,25 @@ def test_the_end_of_a_connection_frees_what_its_reply_holds(segmented: Asm, pair
             conn.reply[f"REPLY_{field}"] for field in ("NEXT", "FREE", "STATE"))
 
 
+def test_a_plan_may_want_the_body_first(pair) -> None:
+    """Then body_receive has the last word: its reply is sent, or its refusal."""
+    plan = path_of("stub/method_405").read_text().replace("#405", "#0", 1)
+    body = path_of("stub/body_none").read_text()
+    for text, line in ((body, b"HTTP/1.1 501 Not Implemented"),
+                       (body.replace("    mov     x0, #501\n    carry_set\n    ret\n",
+                                     "    b       options_plan\n"), b"HTTP/1.1 200 OK")):
+        asm = Asm("fork", overrides={"stub/method_405": Source("plan.s", plan),
+                                     "stub/body_none": Source("body.s", text)})
+        try:
+            conn = Connection(asm, pair[0].fileno())
+            pair[1].sendall(b"PUT /new HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+            with asm.plan(FaultPlan([Fault("setitimer", 1, error=EIO)])):   # no alarm for us
+                asm.call("connection_serve", conn.address)
+            assert line == pair[1].recv(4096).partition(b"\r\n")[0]
+        finally:
+            asm.close()
+
+
 @pytest.mark.parametrize(("sent", "error", "status"), [
     (b"GET / HTTP/1.1\r\n", EINTR, 408), (b"", EINTR, 0), (b"G", ECONNRESET, 0),
     (b"", ECONNRESET, 0),

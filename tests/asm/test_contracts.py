@@ -889,6 +889,11 @@ def put_plan(asm: Asm, _: Path) -> None:
 
 
 @driver
+def body_receive(asm: Asm, _: Path) -> None:
+    asm.call("body_receive", Connection(asm).address)
+
+
+@driver
 def delete_plan(asm: Asm, _: Path) -> None:
     asm.call("delete_plan", Connection(asm).address)
 

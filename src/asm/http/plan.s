@@ -18,7 +18,8 @@
 //
 //   In     x0 connection
 //   Out    C clear: the reply is complete
-//          C set:   x0 status of the error page to send instead
+//          C set:   x0 status of the error page to send instead; or 0, the body
+//          must be there first
 //   Clob   x0-x17 v0-v1
 //   Frame  32: x29 x30, x19
 //

@@ -5,8 +5,8 @@
 //
 // Gives    connection_begin connection_serve connection_linger connection_end
 // Needs    mem_clear fd_read fd_close socket_finish reply_transmit clock_now
-//          request_parse request_plan page_plan reply_advance reply_next
-//          reply_drop guard_arm config
+//          request_parse request_plan body_receive page_plan reply_advance
+//          reply_next reply_drop guard_arm config
 // Memory   none of its own
 // Spec     RFC 9112 9 (connections), 9.6 (lingering close)
 // Tests    tests/asm/test_connection.py, tests/http/test_robustness.py
@@ -69,6 +69,11 @@ Lconnection_serve_plan:
     mov     x0, x19
     bl      request_plan
     b.cc    Lconnection_serve_send
+    cbnz    x0, Lconnection_serve_refuse
+    mov     x0, x19
+    bl      body_receive            // the reply depends on the body
+    b.cc    Lconnection_serve_send
+Lconnection_serve_refuse:
     mov     x20, x0
 Lconnection_serve_page:
     mov     x0, x19

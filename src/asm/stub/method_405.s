@@ -14,7 +14,8 @@
 //
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
-//          C set:   x0 status of the error page to send instead
+//          C set:   x0 status of the error page to send instead; or 0, the body
+//          must be there first
 //   Clob   x0-x17 v0-v1
 //   Frame  none (leaf)
 //
