@@ -880,7 +880,7 @@ def range_apply(asm: Asm, _: Path) -> None:
 
 @driver
 def range_offer(asm: Asm, _: Path) -> None:
-    asm.call("range_offer", asm.alloc(64))
+    asm.call("range_offer", asm.alloc(64), Connection(asm).address)
 
 
 @driver

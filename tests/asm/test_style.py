@@ -136,8 +136,9 @@ def test_every_register_in_the_body_is_accounted_for(contract: Contract) -> None
     written = set()
     for line in contract.instructions:
         words_ = plain(line).replace(",", " ").split()
-        if words_[0] in {"str", "stp", "strb", "strh", "sturh", "stur", "cmp", "cmn", "ret", "b",
-                         "bl", "svc", "sys"} or words_[0].startswith(("b.", "cb", "tb", "carry")):
+        if words_[0] in {"str", "stp", "strb", "strh", "sturh", "stur", "cmp", "cmn", "tst",
+                         "ret", "b", "bl", "svc", "sys"} or words_[0].startswith(
+                             ("b.", "cb", "tbz", "tbnz", "carry")):
             continue
         count = 2 if words_[0] == "ldp" else 1
         for operand in words_[1:1 + count]:

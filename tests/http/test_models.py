@@ -47,6 +47,14 @@ def test_before_files_everybody_is_greeted(tree: Path, folder: Path, name: str) 
         assert before == server.descriptors()
 
 
+def test_before_chapter_11_ranges_are_not_offered_and_not_given(tree: Path, folder: Path) -> None:
+    with serving(tree, folder, program="file") as server:
+        reply = server.get("/1k.bin", b"Range: bytes=0-9", b"If-None-Match: *")
+        assert (200, b"none", 1024) == (
+            reply.status, reply.headers[b"accept-ranges"], len(reply.body))
+        assert b"etag" not in reply.headers
+
+
 def test_one_client_after_the_other_waits_for_the_first(tree: Path, folder: Path) -> None:
     """What the next chapter is for."""
     with serving(tree, folder, program="serial") as server, server.connect() as first:

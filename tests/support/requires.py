@@ -93,6 +93,8 @@ PROGRAMS: Final[dict[str, Program]] = {
         Program("ffmpeg", "apt install ffmpeg", "brew install ffmpeg"),
         Program("ffprobe", "apt install ffmpeg", "brew install ffmpeg"),
         Program("curl", "apt install curl", "brew install curl"),
+        Program("wget", "apt install wget", "brew install wget"),
+        Program("aria2c", "apt install aria2", "brew install aria2"),
         Program("git", "apt install git", "xcode-select --install"),
         Program("make", "apt install make", "xcode-select --install"),
         Program("wrk", "apt install wrk", "brew install wrk"),

@@ -5,11 +5,11 @@
 //
 // Gives    get_plan (slot: GET)
 // Needs    file_open_below fd_stat config
-//          listing_plan range_apply range_offer redirect_plan
+//          listing_plan range_apply range_offer range_reply redirect_plan
 //          status_from_errno mime_find mem_copy
-//          reply_begin reply_number date_write reply_end reply_drop
+//          reply_begin reply_number file_modified reply_end reply_drop
 // Memory   none of its own
-// Spec     RFC 9110 9.3.1 (GET), 8.3 (Content-Type), 8.8.2 (Last-Modified)
+// Spec     RFC 9110 9.3.1 (GET), 8.3 (Content-Type)
 // Tests    tests/asm/test_reply.py, tests/http/test_files.py
 // SPDX-License-Identifier: MIT
 
@@ -25,7 +25,7 @@
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 kind of file
@@ -70,7 +70,7 @@ Lget_plan_special:                  // a pipe, a device, a socket
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 length of the directory's path
@@ -168,10 +168,10 @@ Lfile_look_failed:
 //   In     x0 connection, REPLY_FD and CONN_STAT are set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 cursor, or status
+//   x19 connection   x20 cursor
 func file_plan
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
@@ -184,10 +184,11 @@ func file_plan
     mov     w3, #BODY_FILE
     str     w3, [x2, #REPLY_KIND]
     bl      range_apply
-    b.cs    Lfile_plan_drop
+    b.cs    Lfile_plan_other
     mov     x1, x0
     mov     x0, x19
     bl      reply_begin
+    mov     x1, x19
     bl      range_offer
     addr    x1, file_type
     mov     x2, #file_type_len
@@ -217,50 +218,13 @@ Lfile_plan_return:
     ldp     x29, x30, [sp], #32
     ret
 
-Lfile_plan_drop:
-    mov     x20, x0
+Lfile_plan_other:
+    mov     x1, x0
     mov     x0, x19
-    bl      reply_drop
-    mov     x0, x20
-    carry_set
+    bl      range_reply
     b       Lfile_plan_return
-
-// file_modified - end the line before, and say when the file last changed
-//
-// Never a moment that has not come yet; so, without a clock, nothing.
-//
-//   In     x0 cursor   x1 connection
-//   Out    x0 cursor
-//   Clob   x1-x10 v0-v1
-//   Frame  16: x29 x30
-//
-//   x5 connection, later the moment   x6 now
-func file_modified
-    stp     x29, x30, [sp, #-16]!
-    mov     x29, sp
-    mov     x5, x1
-
-    ldr     x6, [x5, #CONN_NOW]
-    addr    x1, file_date
-    mov     x2, #file_date_len
-    cbz     x6, Lfile_modified_no_clock
-    bl      mem_copy
-    ldr     x5, [x5, #CONN_STAT + STAT_MTIME]
-    bic     x5, x5, x5, asr #63     // before 1970 counts as 1970
-    cmp     x5, x6
-    csel    x1, x5, x6, lo
-    bl      date_write
-Lfile_modified_return:
-    ldp     x29, x30, [sp], #16
-    ret
-
-Lfile_modified_no_clock:
-    mov     x2, #2                  // only the end of the line
-    bl      mem_copy
-    b       Lfile_modified_return
 
 rodata
 string index_name, "/index.html\0"
 string file_type, "X-Content-Type-Options: nosniff\r\nContent-Type: "
 string file_length, "\r\nContent-Length: "
-string file_date, "\r\nLast-Modified: "

@@ -3,7 +3,7 @@
 // request_parse has checked every line, so there is not much left to go wrong:
 // a name is a token with a colon right behind it, and CR LF ends each line.
 //
-// Gives    head_field
+// Gives    head_field head_alone
 // Needs    nothing
 // Memory   none of its own
 // Spec     RFC 9110 5.1 (names), 5.3 (a field in several lines), 5.5 (values)
@@ -93,3 +93,43 @@ Lhead_field_right:                  // the colon ends this at the latest
 Lhead_field_none:
     carry_set
     ret
+
+// head_alone - find a field that may be there once
+//
+//   In     x0 connection, its head is complete
+//   x1 name in lower case, letters and hyphens   x2 its length, not 0
+//   Out    C clear: x0 value, without the blanks around it   x1 its length
+//          C set:   it is not there, or more than once
+//   Clob   x2-x12
+//   Frame  16: x29 x30
+//
+//   x0 connection   x1 name   x2 its length   x3 where to go on
+//   x8 connection   x9 name   x10 its length   x11 value   x12 its length
+func head_alone
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    mov     x8, x0
+    mov     x9, x1
+    mov     x10, x2
+
+    mov     x3, #0
+    bl      head_field
+    b.cs    Lhead_alone_return
+    mov     x11, x0
+    mov     x12, x1
+    mov     x3, x2
+    mov     x0, x8
+    mov     x1, x9
+    mov     x2, x10
+    bl      head_field
+    b.cc    Lhead_alone_twice
+    mov     x0, x11
+    mov     x1, x12
+    carry_clear
+Lhead_alone_return:
+    ldp     x29, x30, [sp], #16
+    ret
+
+Lhead_alone_twice:
+    carry_set
+    b       Lhead_alone_return

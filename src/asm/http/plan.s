@@ -20,7 +20,7 @@
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead; or 0, the body
 //          must be there first
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x1 method   x2 form of the target

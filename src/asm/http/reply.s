@@ -4,11 +4,12 @@
 // first byte in x0 and gives the place behind its last, as mem_copy does.
 // CONN_OUT has room for the longest head there can be.
 //
-// Gives    reply_begin reply_number reply_end reply_advance reply_next
-//          reply_drop
+// Gives    reply_begin reply_number file_modified reply_end reply_advance
+//          reply_next reply_drop
 // Needs    mem_copy u64_format date_write status_text fd_close
 // Memory   none of its own
-// Spec     RFC 9112 4 (status line), RFC 9110 6.6.1 (Date), 10.2.4 (Server)
+// Spec     RFC 9112 4 (status line); RFC 9110 6.6.1 (Date), 10.2.4 (Server),
+//          8.8.2 (Last-Modified)
 // Tests    tests/asm/test_reply.py
 // SPDX-License-Identifier: MIT
 
@@ -84,6 +85,40 @@ func reply_number
 
     ldp     x29, x30, [sp], #48
     ret
+
+// file_modified - end the line before, and say when the file last changed
+//
+// Never a moment that has not come yet; so, without a clock, nothing.
+//
+//   In     x0 cursor   x1 connection
+//   Out    x0 cursor
+//   Clob   x1-x10 v0-v1
+//   Frame  16: x29 x30
+//
+//   x5 connection, later the moment   x6 now
+func file_modified
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    mov     x5, x1
+
+    ldr     x6, [x5, #CONN_NOW]
+    addr    x1, file_date
+    mov     x2, #file_date_len
+    cbz     x6, Lfile_modified_no_clock
+    bl      mem_copy
+    ldr     x5, [x5, #CONN_STAT + STAT_MTIME]
+    bic     x5, x5, x5, asr #63     // before 1970 counts as 1970
+    cmp     x5, x6
+    csel    x1, x5, x6, lo
+    bl      date_write
+Lfile_modified_return:
+    ldp     x29, x30, [sp], #16
+    ret
+
+Lfile_modified_no_clock:
+    mov     x2, #2                  // only the end of the line
+    bl      mem_copy
+    b       Lfile_modified_return
 
 // reply_end - end the head with its empty line
 //
@@ -170,3 +205,4 @@ rodata
 reply_version:
     .ascii  "HTTP/1.1"
 string reply_always, "\r\nServer: ymawky\r\nConnection: close\r\nDate: "
+string file_date, "\r\nLast-Modified: "

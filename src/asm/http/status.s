@@ -63,8 +63,12 @@ Lstatus_from_errno_found:
 rodata
 string status_200, "200 OK"
 string why_200, ""
+string status_206, "206 Partial Content"
+string why_206, ""
 string status_301, "301 Moved Permanently"
 string why_301, "This address has a slash at its end."
+string status_304, "304 Not Modified"
+string why_304, ""
 string status_400, "400 Bad Request"
 string why_400, "The server could not make sense of the request."
 string status_403, "403 Forbidden"
@@ -75,8 +79,12 @@ string status_405, "405 Method Not Allowed"
 string why_405, "This cannot be done to what is at this address."
 string status_408, "408 Request Timeout"
 string why_408, "The request took too long to arrive."
+string status_412, "412 Precondition Failed"
+string why_412, "What is at this address is not what the request was meant for."
 string status_414, "414 URI Too Long"
 string why_414, "The address is longer than the server reads."
+string status_416, "416 Range Not Satisfiable"
+string why_416, "The file ends before the part that was asked for."
 string status_421, "421 Misdirected Request"
 string why_421, "This server does not speak for that address."
 string status_431, "431 Request Header Fields Too Large"
@@ -95,8 +103,12 @@ string why_505, "The server speaks HTTP/1.1."
 status_rows:
     .short  200, status_200_len, why_200_len, 0
     .long   status_200 - status_rows, why_200 - status_rows
+    .short  206, status_206_len, why_206_len, 0
+    .long   status_206 - status_rows, why_206 - status_rows
     .short  301, status_301_len, why_301_len, 0
     .long   status_301 - status_rows, why_301 - status_rows
+    .short  304, status_304_len, why_304_len, 0
+    .long   status_304 - status_rows, why_304 - status_rows
     .short  400, status_400_len, why_400_len, 0
     .long   status_400 - status_rows, why_400 - status_rows
     .short  403, status_403_len, why_403_len, 0
@@ -107,8 +119,12 @@ status_rows:
     .long   status_405 - status_rows, why_405 - status_rows
     .short  408, status_408_len, why_408_len, 0
     .long   status_408 - status_rows, why_408 - status_rows
+    .short  412, status_412_len, why_412_len, 0
+    .long   status_412 - status_rows, why_412 - status_rows
     .short  414, status_414_len, why_414_len, 0
     .long   status_414 - status_rows, why_414 - status_rows
+    .short  416, status_416_len, why_416_len, 0
+    .long   status_416 - status_rows, why_416 - status_rows
     .short  421, status_421_len, why_421_len, 0
     .long   status_421 - status_rows, why_421 - status_rows
     .short  431, status_431_len, why_431_len, 0

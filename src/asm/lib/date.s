@@ -1,6 +1,6 @@
 // date.s - a moment as HTTP writes it: "Sun, 06 Nov 1994 08:49:37 GMT"
 //
-// Gives    date_write
+// Gives    date_write date_calendar
 // Needs    nothing
 // Memory   none of its own
 // Spec     RFC 9110 5.6.7 (IMF-fixdate); Gregorian calendar, no leap seconds

@@ -18,7 +18,7 @@
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send; no file is open
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x0 cursor
