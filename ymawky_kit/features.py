@@ -26,4 +26,5 @@ FEATURES: Final[dict[str, str]] = {
     "no-ranges": "every answer is the whole file",
     "no-listings": "what is in a folder is not shown",
     "pages": "error pages may come from files",
+    "listings": "a directory shows what is in it",
 }

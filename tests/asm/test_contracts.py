@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import support.drivers.listings
 import support.drivers.ranges  # noqa: F401 - for the drivers it adds
 from support.contract import Asm, Contract, everything, program_with
 from support.drivers import DRIVERS, driver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,12 +34,18 @@ TYPES = {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the newest server, which serves docroot/; no slash at its end."""
+    with served(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[str]:
     from ymawky_kit import chapters, macho
     from ymawky_kit.run import default_runner
 
-    executable = tmp_path_factory.mktemp("server") / "ymawky"
+    executable = folder / "ymawky"
     macho.install(chapters.build().data, executable)
-    arguments = ["--port", "0", "--errors", str(DOCROOT / "errors"), str(DOCROOT)]
+    arguments = ["--port", "0", "--errors", str(DOCROOT / "errors"), *options, str(DOCROOT)]
     with default_runner().start(executable, arguments) as process:
         line = process.wait_for(b"http://", 20).decode()
         yield line[line.index("http://"):].rstrip("/\n")
@@ -93,13 +100,19 @@ def test_requests_gets_the_first_page_for_the_root(site):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/no-such-page", 404), ("GET", "/files/", 403), ("BREW", "/", 501),
+    ("GET", "/no-such-page", 404), ("BREW", "/", 501),
     ("DELETE", "/index.html", 405), ("GET", "/%00", 400),
 ])
 def test_requests_gets_the_sites_own_error_pages(site, method, path, status):
     reply = requests.request(method, f"{site}{path}", timeout=20)
     assert status == reply.status_code
     assert content(f"errors/{status}.html") == reply.content
+
+
+def test_requests_gets_the_sites_own_403_when_nothing_is_listed(tmp_path):
+    with served(tmp_path, "--no-listings") as site:
+        reply = requests.get(f"{site}/files/", timeout=20)
+    assert (403, content("errors/403.html")) == (reply.status_code, reply.content)
 
 
 # --- Chromium ---------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // date.s - a moment as HTTP writes it: "Sun, 06 Nov 1994 08:49:37 GMT"
 //
-// Gives    date_write date_calendar
+// Gives    date_write date_calendar date_pairs
 // Needs    nothing
 // Memory   none of its own
 // Spec     RFC 9110 5.6.7 (IMF-fixdate); Gregorian calendar, no leap seconds
@@ -135,6 +135,8 @@ date_texts:                         // digits replace the small letters
     .ascii  "Sun, dd Mon, dd Tue, dd Wed, dd Thu, dd Fri, dd Sat, dd "
     .ascii  " hh:mm:ss GMT\r\n\0"
     .ascii  "Mar Apr May Jun Jul Aug Sep Oct Nov Dec Jan Feb "
+.globl date_pairs
+date_pairs:                         // 00 to 99, two bytes each
     .ascii  "0001020304050607080910111213141516171819"
     .ascii  "2021222324252627282930313233343536373839"
     .ascii  "4041424344454647484950515253545556575859"
