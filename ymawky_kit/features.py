@@ -26,5 +26,7 @@ FEATURES: Final[dict[str, str]] = {
     "no-ranges": "every answer is the whole file",
     "no-listings": "what is in a folder is not shown",
     "pages": "error pages may come from files",
+    "ranges": "parts of a file can be asked for",
+    "conditions": "a request may be meant only under a condition",
     "listings": "a directory shows what is in it",
 }

@@ -668,6 +668,14 @@ def reply_begin(asm: Asm, _: Path) -> None:
 
 
 @driver
+def reply_text(asm: Asm, _: Path) -> None:
+    for size in (0, 1, 48):
+        at = asm.alloc(48)
+        assert at + size == asm.call("reply_text", at, asm.alloc(bytes(range(48))), size).value
+        assert bytes(range(size)) == asm.peek(at, 48)[:size]
+
+
+@driver
 def reply_number(asm: Asm, _: Path) -> None:
     for value in (0, 2**64 - 1):
         asm.call("reply_number", asm.alloc(20), value)

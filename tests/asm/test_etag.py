@@ -25,7 +25,7 @@ def test_a_tag_is_size_time_and_inode(asm, size: int, seconds: int, nano: int, i
     base = conn.address + CONN["CONN_STAT"]
     asm.poke(base + ABI["STAT_MTIMENSEC"], struct.pack("<q", nano))
     asm.poke(base + ABI["STAT_INO"], struct.pack("<Q", inode))
-    time = (seconds * 10**9 + nano) % 2**64
+    time = ((seconds << 30) + nano) % 2**64
     assert f'"{size:016x}{time:016x}{inode:016x}"'.encode() == tag(asm, conn)
 
 

@@ -26,6 +26,7 @@ def test_every_status_has_its_registered_name(asm: Asm) -> None:
         name = NAMES.get(status, http.HTTPStatus(status).phrase)
         line, sentence = text(asm, status)
         assert f"{status} {name}".encode() == line
+        assert len(line) <= 48, "reply_text takes no more"
         assert status in (200, 206, 304) or re.fullmatch(rb"[A-Z][^<>&]+\.", sentence)
 
 

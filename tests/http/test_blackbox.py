@@ -147,10 +147,39 @@ MUTANTS = [
      "cmp     w2, #'~'\n    nop", "/.~half is refused"),
     ("file", "http/redirect", "ldr     x2, [x19, #CONN_REQUEST + REQUEST_QUERY_LEN]",
      "mov     x2, #0", "/sub?x=1&y moves to /sub/?x=1&y"),
-    ("file", "fs/file", "csel    x1, x5, x6, lo", "mov     x1, x5",
+    ("file", "http/reply", "csel    x1, x5, x6, lo", "mov     x1, x5",
      "a file from the future was modified now"),
     ("file", "fs/file", "cbnz    w1, Lget_plan_directory", "nop", "/1k.bin/ is not there"),
     ("fork", "fs/page", "b.ne    Lpage_open_drop", "nop", "a folder is no page"),
+    ("ranges", "http/range", "cinc    x2, x1, lo", "mov     x2, x1", "bytes=0-9 is 10 of 1024"),
+    ("ranges", "http/range", "cmp     x1, x7\n    b.lo    Lrange_spec_bad", "cmp     x1, x7",
+     "'Range: bytes=9-0' is no range"),
+    ("ranges", "http/range", "cbnz    x5, Lposition_take_large", "nop",
+     "bytes=7-18446744073709551625 is 1017 of 1024"),
+    ("ranges", "http/range", "cmp     w1, #METHOD_GET", "cmp     w1, w1", "HEAD has no ranges"),
+    ("ranges", "http/range", "bl      range_current\n    b.cs    Lrange_judge_whole",
+     "bl      range_current", "a tag that is not the file's gets the file"),
+    ("ranges", "http/range", "cmp     x23, #PARTS_MAX", "cmp     x23, #PARTS_MAX * 100",
+     "who asks for a thousand ranges gets the file"),
+    ("ranges", "http/multipart", "csel    x1, x6, x1, lo", "csel    x1, x6, x1, hi",
+     "bytes=10-19,0-9 is 20 of 1024"),
+    ("ranges", "http/multipart", "cbnz    x8, Lparts_add_next", "nop",
+     "bytes=0-9,1000-1009,5-1015 is 1016 of 1024"),
+    ("ranges", "http/multipart", "#MULTIPART_LAST_BYTES", "#MULTIPART_LAST_BYTES + 1",
+     "several parts come with their places"),
+    ("ranges", "http/head", "b.cc    Lhead_alone_twice", "nop", "two Ranges are none"),
+    ("ranges", "http/condition", "mov     x0, #304", "mov     x0, #200",
+     "who has whatever there is need not get it again"),
+    ("ranges", "http/condition", "b.le    Lcondition_since_return",
+     "b.lt    Lcondition_since_return",
+     "a file that has not changed since is sent"),
+    ("ranges", "http/condition",
+     "b.cs    Lcondition_check_failed\n    b       Lcondition_check_none", "nop",
+     "If-Match comes first"),
+    ("ranges", "lib/date_parse", "b.eq    Ldate_join_century", "nop",
+     "two digits are a year of our time"),
+    ("ranges", "lib/date_parse", "mov     w4, #'d'", "nop",
+     "not modified since Sun Nov  6 08:49:37 1994"),
 ]
 
 
@@ -180,7 +209,9 @@ def wants() -> Iterator[tuple[str, Want]]:
 
 
 SAMPLES = {"a number": b"7", "a number above 0": b"7", "a time": b"now GMT",
-           "a kind of text": b"text/plain", "GET, HEAD and OPTIONS in it": b"OPTIONS, GET, HEAD"}
+           "a kind of text": b"text/plain", "GET, HEAD and OPTIONS in it": b"OPTIONS, GET, HEAD",
+           "a strong tag in quotes": b'"tag"',
+           "multipart/byteranges": b"multipart/byteranges; boundary=b"}
 
 
 def value(wanted: object) -> bytes:
@@ -203,7 +234,7 @@ def good(want: Want, *, status: int | None = None, body: bytes | None = None,
         length = str(len(body)).encode()
     lines = [b"HTTP/1.1 %d x" % (want.status[0] if status is None else status)]
     lines += [name.encode() + b": " + text for name, text in fields.items()]
-    if without != "Content-Length":
+    if "Content-Length" not in (without, *want.absent):
         lines.append(b"Content-Length: " + length)
     return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if want.head_only else body)
 

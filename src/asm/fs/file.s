@@ -7,7 +7,8 @@
 // Needs    file_open_below fd_stat config
 //          listing_plan range_apply range_offer range_reply redirect_plan
 //          status_from_errno mime_find mem_copy
-//          reply_begin reply_number file_modified reply_end reply_drop
+//          reply_begin reply_text reply_number file_modified reply_end
+//          reply_drop
 // Memory   none of its own
 // Spec     RFC 9110 9.3.1 (GET), 8.3 (Content-Type)
 // Tests    tests/asm/test_reply.py, tests/http/test_files.py
@@ -192,7 +193,7 @@ func file_plan
     bl      range_offer
     addr    x1, file_type
     mov     x2, #file_type_len
-    bl      mem_copy
+    bl      reply_text
     mov     x20, x0
 
     add     x0, x19, #CONN_PATH
@@ -201,10 +202,10 @@ func file_plan
     mov     x2, x1
     mov     x1, x0
     mov     x0, x20
-    bl      mem_copy
+    bl      mem_copy                // a type may be long
     addr    x1, file_length
     mov     x2, #file_length_len
-    bl      mem_copy
+    bl      reply_text
     ldr     x1, [x19, #CONN_REPLY + REPLY_LENGTH]
     bl      reply_number
     mov     x1, x19

@@ -18,8 +18,6 @@
 .include "conn.inc"
 .include "parts.inc"
 
-.equ NANOSECONDS,       1000000000
-
 // etag_write - write the tag of a file, ETAG_BYTES of it
 //
 //   In     x0 cursor   x1 connection, CONN_STAT describes the file
@@ -52,13 +50,12 @@ func etag_write
 //   Frame  none (leaf)
 //
 //   x2 size, later the inode   x3 seconds, later nanoseconds   x4 nanoseconds
-//   x5 a constant, later the letters   v0 size and time, later low halves,
-//   later the letters   v1 inode, later low halves   v2 high halves
-//   v3 digits   v4 fifteen in each byte
+//   x5 letters   v0 size and time, later low halves, later the letters
+//   v1 inode, later low halves   v2 high halves   v3 digits
+//   v4 fifteen in each byte
 func etag_digits
     ldp     x3, x4, [x1, #CONN_STAT + STAT_MTIME]   // and nanoseconds
-    movi32  w5, NANOSECONDS
-    madd    x3, x3, x5, x4
+    add     x3, x4, x3, lsl #30     // there are fewer than 2^30 of them
     ldr     x2, [x1, #CONN_STAT + STAT_SIZE]
     rev     x2, x2                  // the highest digit first
     rev     x3, x3

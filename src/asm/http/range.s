@@ -353,8 +353,7 @@ func range_offer
     add     x0, x0, x4
     bl      etag_digits
     movi32  w5, '"' | '\r' << 8 | '\n' << 16
-    str     w5, [x0]
-    add     x0, x0, #3
+    str     w5, [x0], #3
     ldr     w4, [x1, #CONN_REPLY + REPLY_STATUS]
     cmp     w4, #206
     b.eq    Lrange_offer_part

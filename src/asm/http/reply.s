@@ -4,8 +4,8 @@
 // first byte in x0 and gives the place behind its last, as mem_copy does.
 // CONN_OUT has room for the longest head there can be.
 //
-// Gives    reply_begin reply_number file_modified reply_end reply_advance
-//          reply_next reply_drop
+// Gives    reply_begin reply_text reply_number file_modified reply_end
+//          reply_advance reply_next reply_drop
 // Needs    mem_copy u64_format date_write status_text fd_close
 // Memory   none of its own
 // Spec     RFC 9112 4 (status line); RFC 9110 6.6.1 (Date), 10.2.4 (Server),
@@ -18,6 +18,8 @@
 .include "request.inc"
 .include "reply.inc"
 .include "conn.inc"
+
+.equ REPLY_VERSION_BYTES,   9
 
 // reply_begin - start the head: status line, and fields that are always there
 //
@@ -42,18 +44,16 @@ func reply_begin
     mov     x6, x1
     add     x0, x7, #CONN_OUT
     addr    x1, reply_version
-    ldr     x2, [x1]
-    str     x2, [x0], #8            // "HTTP/1.1"
-    mov     w2, #' '
-    strb    w2, [x0], #1
+    ldr     q0, [x1]
+    str     q0, [x0], #REPLY_VERSION_BYTES  // and seven that do not count
     mov     x1, x5
     mov     x2, x6
-    bl      mem_copy
+    bl      reply_text
     addr    x1, reply_always
     mov     x2, #reply_always_len
     ldr     x7, [x7, #CONN_NOW]
     cbz     x7, Lreply_begin_no_clock
-    bl      mem_copy
+    bl      reply_text
     mov     x1, x7
     ldp     x29, x30, [sp], #16
     b       date_write
@@ -61,7 +61,27 @@ func reply_begin
 Lreply_begin_no_clock:
     sub     x2, x2, #6              // without "Date: "
     ldp     x29, x30, [sp], #16
-    b       mem_copy
+    b       reply_text
+
+// reply_text - write a short text
+//
+// It copies 48 bytes, which takes fewer instructions than finding out how many
+// it must be; what comes next is written over those that are too many.
+//
+//   In     x0 cursor, with room for 48 bytes
+//   x1 text; 48 bytes can be read there   x2 its length, at most 48
+//   Out    x0 cursor
+//   Clob   v0-v1
+//   Frame  none (leaf)
+//
+//   x0 cursor   v0 v1 bytes on their way
+func reply_text
+    ldp     q0, q1, [x1]
+    stp     q0, q1, [x0]
+    ldr     q0, [x1, #32]
+    str     q0, [x0, #32]
+    add     x0, x0, x2
+    ret
 
 // reply_number - write a decimal number
 //
@@ -105,7 +125,7 @@ func file_modified
     addr    x1, file_date
     mov     x2, #file_date_len
     cbz     x6, Lfile_modified_no_clock
-    bl      mem_copy
+    bl      reply_text
     ldr     x5, [x5, #CONN_STAT + STAT_MTIME]
     bic     x5, x5, x5, asr #63     // before 1970 counts as 1970
     cmp     x5, x6
@@ -117,7 +137,7 @@ Lfile_modified_return:
 
 Lfile_modified_no_clock:
     mov     x2, #2                  // only the end of the line
-    bl      mem_copy
+    bl      reply_text
     b       Lfile_modified_return
 
 // reply_end - end the head with its empty line
@@ -201,8 +221,7 @@ func reply_drop
     ret
 
 rodata
-.p2align 3
 reply_version:
-    .ascii  "HTTP/1.1"
+    .ascii  "HTTP/1.1 "
 string reply_always, "\r\nServer: ymawky\r\nConnection: close\r\nDate: "
 string file_date, "\r\nLast-Modified: "
