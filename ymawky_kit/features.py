@@ -28,5 +28,5 @@ FEATURES: Final[dict[str, str]] = {
     "pages": "error pages may come from files",
     "ranges": "parts of a file can be asked for",
     "conditions": "a request may be meant only under a condition",
-    "listings": "a directory shows what is in it",
+    "listings": "what is in a folder is shown as a page",
 }

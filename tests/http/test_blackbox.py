@@ -180,6 +180,18 @@ MUTANTS = [
      "two digits are a year of our time"),
     ("ranges", "lib/date_parse", "mov     w4, #'d'", "nop",
      "not modified since Sun Nov  6 08:49:37 1994"),
+    ("listings", "fs/directory", "cmp     w7, #'~'", "cmp     w7, #'!'",
+     "what is still being written is not in a list"),
+    ("listings", "fs/directory", "cmp     w4, #1\n    b.hi", "cmp     w4, #9\n    b.hi",
+     "a symbolic link is not in a list"),
+    ("listings", "fs/listing", "cbnz    w2, Llisting_open_refused", "nop",
+     "a folder is not shown when nothing is to be"),
+    ("listings", "fs/listing", "cbz     w3, Llisting_fill_body", "nop",
+     "HTTP/1.0 knows no chunks"),
+    ("listings", "http/chunk", "str     w1, [x0], #4", "str     w1, [x0]",
+     "a list has no length, so it comes in chunks"),
+    ("listings", "http/escape", "tbz     w3, #ESCAPE_TEXT, Lhtml", "tbz     w3, #7, Lhtml",
+     "a name stays text, whatever is in it"),
 ]
 
 
@@ -211,7 +223,8 @@ def wants() -> Iterator[tuple[str, Want]]:
 SAMPLES = {"a number": b"7", "a number above 0": b"7", "a time": b"now GMT",
            "a kind of text": b"text/plain", "GET, HEAD and OPTIONS in it": b"OPTIONS, GET, HEAD",
            "a strong tag in quotes": b'"tag"',
-           "multipart/byteranges": b"multipart/byteranges; boundary=b"}
+           "multipart/byteranges": b"multipart/byteranges; boundary=b",
+           "HTML in UTF-8": b"text/html; charset=utf-8"}
 
 
 def value(wanted: object) -> bytes:
@@ -230,11 +243,16 @@ def good(want: Want, *, status: int | None = None, body: bytes | None = None,
         body = want.body if want.body is not None else b"".join(want.holds)
     fields = {name: value(wanted) for name, wanted in want.fields.items() if name != without}
     length = fields.pop("Content-Length", None)
+    chunked = "Transfer-Encoding" in fields
     if length is None or not want.head_only:
         length = str(len(body)).encode()
     lines = [b"HTTP/1.1 %d x" % (want.status[0] if status is None else status)]
     lines += [name.encode() + b": " + text for name, text in fields.items()]
-    if "Content-Length" not in (without, *want.absent):
+    if chunked and body:
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    elif chunked:
+        body = b"0\r\n\r\n"
+    elif "Content-Length" not in (without, *want.absent):
         lines.append(b"Content-Length: " + length)
     return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if want.head_only else body)
 
@@ -277,6 +295,9 @@ def test_a_run_demands_status_output_and_errors(case: Run) -> None:
 
 # --- the reader of replies --------------------------------------------------------------------
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 @pytest.mark.parametrize(("raw", "said"), [
     (b"", "never ends"),
     (b"HTTP/1.1 200 OK\r\n", "never ends"),
@@ -293,7 +314,18 @@ def test_a_run_demands_status_output_and_errors(case: Run) -> None:
     (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "ends after 3 of 5 bytes"),
     (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc", "2 bytes behind the body"),
     (b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\na", "no number"),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n", "not 'chunked'"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n",
+     "a Content-Length, and"),
+    (CHUNKED + b"", "no length of a chunk"),
+    (CHUNKED + b"x\r\n\r\n", "no length of a chunk"),
+    (CHUNKED + b"-1\r\na\r\n0\r\n\r\n", "no length of a chunk"),
+    (CHUNKED + b"1\na\n0\n\n", "no length of a chunk"),
+    (CHUNKED + b"5\r\nabc", "ends in a chunk of 5 bytes"),
+    (CHUNKED + b"1\r\nab\r\n0\r\n\r\n", "does not end with CR LF"),
+    (CHUNKED + b"1\r\na\r\n", "behind 1 byte of the body there is no length"),
+    (CHUNKED + b"1\r\na\r\n0\r\n", "ends in a chunk of 0 bytes"),
+    (CHUNKED + b"0\r\n\r\nmore", "4 bytes behind the last chunk"),
     (b"HTTP/1.1 204 No\r\n\r\nabc", "has no body"),
 ])
 def test_what_is_no_whole_reply_is_named(raw: bytes, said: str) -> None:
@@ -305,6 +337,9 @@ def test_a_reply_is_read() -> None:
     reply = read_reply(b"HTTP/1.0 404 Not Found\r\nX-Y:\t a b \r\nContent-Length: 2\r\n\r\nhi")
     assert (404, b"Not Found", {b"x-y": b"a b", b"content-length": b"2"}, b"hi") == (
         reply.status, reply.reason, reply.fields, reply.body)
+    assert b"abc" == read_reply(CHUNKED + b"2;x=y\r\nab\r\n01\r\nc\r\n000\r\n\r\n").body
+    assert b"" == read_reply(CHUNKED + b"0\r\n\r\n").body
+    assert b"" == read_reply(CHUNKED, head_only=True).body
     assert b"to the end" == read_reply(b"HTTP/1.1 200 \r\n\r\nto the end").body
     assert b"" == read_reply(b"HTTP/1.1 200 \r\nContent-Length: 9\r\n\r\n", head_only=True).body
 

@@ -1,6 +1,6 @@
 """A strict little reader of HTTP replies: one whole reply, and nothing behind it.
 
-Written from RFC 9112 2.1, 4 and 5, RFC 9110 8.6; what a browser would let pass is
+Written from RFC 9112 2.1, 4, 5 and 7.1, RFC 9110 8.6; what a browser would let pass is
 an error here.
 """
 
@@ -16,6 +16,8 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2}) ([\t \x21-\x7e\
 #: field-line of RFC 9112 5, with the field-vchar of RFC 9110 5.5.
 _FIELD: Final = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x21-\x7e\x80-\xff \t]*)")
+#: chunk-size and chunk-ext of RFC 9112 7.1, 7.1.1.
+_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?")
 #: Statuses whose replies never have a body, RFC 9110 6.4.1.
 _NO_BODY: Final = (204, 304)
 
@@ -48,12 +50,17 @@ def read_reply(raw: bytes, *, head_only: bool = False) -> Reply:
         raise Broken(f"{shown(first)} is no status line such as 'HTTP/1.1 200 OK'")
     status = int(found[1])
     fields = _fields(lines)
-    if b"transfer-encoding" in fields:
-        raise Broken("the reply has a Transfer-Encoding, which this check does not read")
     length = _length(fields)
+    chunked = b"transfer-encoding" in fields
+    if chunked and fields[b"transfer-encoding"].lower() != b"chunked":
+        raise Broken("the reply has a Transfer-Encoding that is not 'chunked'")
+    if chunked and length is not None:
+        raise Broken("the reply has a Content-Length, and a Transfer-Encoding beside it")
     if head_only or status in _NO_BODY:
         if rest:
             raise Broken(f"{_bytes(len(rest))} behind the head of a reply that has no body")
+    elif chunked:
+        rest = _unchunked(rest)
     elif length is not None and len(rest) < length:
         raise Broken(f"the body ends after {len(rest)} of {_bytes(length)}")
     elif length is not None and len(rest) > length:
@@ -73,6 +80,29 @@ def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
             raise Broken(f"the field {found[1].decode()} is there twice")
         fields[name] = found[2].rstrip(b" \t")
     return fields
+
+
+def _unchunked(rest: bytes) -> bytes:
+    """The bytes of the chunks, which must end with the reply; fields behind them are none."""
+    body = bytearray()
+    while True:
+        line, end, rest = rest.partition(b"\r\n")
+        found = _CHUNK.fullmatch(line)
+        if not end or found is None:
+            raise Broken(f"behind {_bytes(len(body))} of the body there is no length of a chunk, "
+                         f"but {shown(line[:40])}")
+        size = int(found[1], 16)
+        if len(rest) < size + 2:
+            raise Broken(f"the reply ends in a chunk of {_bytes(size)}")
+        if rest[size:size + 2] != b"\r\n":
+            raise Broken(f"a chunk of {_bytes(size)} does not end with CR LF")
+        body += rest[:size]
+        rest = rest[size + 2:]
+        if not size:
+            break
+    if rest:
+        raise Broken(f"{_bytes(len(rest))} behind the last chunk: {shown(rest[:40])}")
+    return bytes(body)
 
 
 def _length(fields: Mapping[bytes, bytes]) -> int | None:
