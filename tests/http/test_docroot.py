@@ -78,9 +78,8 @@ def test_the_error_pages_are_what_the_generator_writes(tmp_path, monkeypatch):
     made = {path.name: path.read_bytes() for path in (tmp_path / "errors").iterdir()}
     kept = {path.name: path.read_bytes() for path in (DOCROOT / "errors").iterdir()}
     assert kept == made
-    assert {f"{status}.html" for status in (400, 403, 404, 405, 414, 431, 500, 501, 503, 505)} == (
-        set(made)
-    )
+    assert {f"{status}.html" for status in (
+        400, 403, 404, 405, 412, 414, 416, 431, 500, 501, 503, 505)} == set(made)
 
 
 def test_the_instructions_of_the_picture_are_what_the_assembler_makes_of_them():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.parser
 import email.policy
+import errno
 import os
 import socket
 import subprocess
@@ -17,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.requires import program
 from support.requires import requires as needs
-from support.server import Reply, Server, parse, serving
+from support.server import Reply, Server, by_process, parse, serving
+
+from ymawky_kit.emu.plan import Fault
 
 FILE = bytes(range(256)) * 4        # 1k.bin of the tree
 GIB = 1 << 30
@@ -191,6 +194,63 @@ def test_a_file_that_shrinks_meanwhile_ends_the_connection(server: Server, tree:
     assert 6_000_000 < len(body) < length       # cut short, and the client can tell
     assert not body.endswith(b"--\r\n")
     path.unlink()
+
+
+# --- calls that fail ------------------------------------------------------------------------
+
+THREE = b"GET /big.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=0-99999,1000000-1000009,-5000\r\n\r\n"
+#: What a child calls for it; a segment is one call each, when nothing is in the way.
+CALLS = ["close", "setitimer", "read", "gettimeofday", "openat", "fstat64", "sendfile", "writev",
+         "sendfile", "writev", "sendfile", "writev", "shutdown", "read", "exit"]
+
+
+def three(tree: Path) -> list[bytes]:
+    data = (tree / "big.bin").read_bytes()
+    return [data[:100_000], data[1_000_000:1_000_010], data[-5000:]]
+
+
+def test_a_part_takes_two_calls(tree: Path, folder: Path) -> None:
+    with serving(tree, folder, trace=True) as server:
+        assert three(tree) == [content for _, content in parts(server.request(THREE))]
+        assert [] == server.settle()
+        (child,) = (events for process, events in by_process(server.process.trace()).items()
+                    if process != 1)
+    assert CALLS == [event.name for event in child[1:]]
+
+
+# 900 bytes are more than the head: see test_robustness.py.
+@pytest.mark.parametrize("fault", [
+    Fault("read", 0, short=1), Fault("writev", 0, short=7), Fault("sendfile", 0, short=900),
+], ids=lambda fault: f"{fault.call}-{fault.short}")
+def test_short_transfers_lose_nothing(tree: Path, folder: Path, fault: Fault) -> None:
+    with serving(tree, folder, plan=[fault]) as server:
+        assert three(tree) == [content for _, content in parts(server.request(THREE))]
+
+
+@pytest.mark.parametrize("error", ["EIO", "EINTR", "ENOMEM", "ECONNRESET"])
+def test_any_call_may_fail_and_nobody_takes_a_piece_for_the_whole(
+    tree: Path, folder: Path, error: str
+) -> None:
+    """The n-th child meets the error in its n-th call."""
+    count = len(CALLS) - 1
+    plan = [Fault(nth=n + 1, error=getattr(errno, error), process=n + 2) for n in range(count)]
+    cut = []
+    with serving(tree, folder, plan=plan) as server:
+        before = server.descriptors()
+        for name in CALLS[:count]:
+            head, _, body = server.raw(THREE).partition(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 206 "):
+                continue
+            length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+            if len(body) == length:
+                reply = parse(head + b"\r\n\r\n" + body)
+                assert three(tree) == [content for _, content in parts(reply)]
+            else:
+                cut.append(name)
+        assert 200 == server.get("/1k.bin").status
+        assert before == server.descriptors()
+    # EINTR is no failure; any other in a segment behind the first cuts the reply.
+    assert ([] if error == "EINTR" else CALLS[7:12]) == cut
 
 
 # --- files that are larger than 32 bits ---------------------------------------------------
