@@ -29,4 +29,5 @@ FEATURES: Final[dict[str, str]] = {
     "ranges": "parts of a file can be asked for",
     "conditions": "a request may be meant only under a condition",
     "listings": "what is in a folder is shown as a page",
+    "writing": "clients may put files there and delete them",
 }

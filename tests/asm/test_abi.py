@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from support.layout import constants, fields
 
@@ -50,7 +52,7 @@ def test_a_field_is_where_the_kernel_has_it(prefix: str, name: str) -> None:
     assert layout.offset(NAMES.get(field, field)) == ABI[name]
 
 
-@pytest.mark.parametrize("name", ["request.inc", "reply.inc", "config.inc"])
+@pytest.mark.parametrize("name", ["request.inc", "reply.inc", "config.inc", "upload.inc"])
 def test_our_structures_have_no_gap_and_no_overlap(name: str) -> None:
     end = 0
     for field, (offset, size) in fields(name).items():
@@ -64,13 +66,17 @@ def test_our_structures_have_no_gap_and_no_overlap(name: str) -> None:
 def test_a_connection_holds_its_parts_one_behind_the_other() -> None:
     conn, http = constants("conn.inc"), constants("http.inc")
     assert conn["CONN_REQUEST"] + constants("request.inc")["REQUEST_SIZEOF"] <= conn["CONN_REPLY"]
-    assert conn["CONN_REPLY"] + constants("reply.inc")["REPLY_SIZEOF"] <= conn["CONN_CLEAR_SIZE"]
+    assert conn["CONN_REPLY"] + constants("reply.inc")["REPLY_SIZEOF"] <= conn["CONN_UPLOAD"]
+    upload = constants("upload.inc")["UPLOAD_SIZEOF"]
+    assert conn["CONN_UPLOAD"] + upload <= conn["CONN_CLEAR_SIZE"]
     assert 0 == conn["CONN_CLEAR_SIZE"] % 64
     assert conn["CONN_CLEAR_SIZE"] <= conn["CONN_STAT"]
     assert conn["CONN_STAT"] + ABI["STAT_SIZEOF"] <= conn["CONN_PATH"]
-    for part, behind in (("PATH", "PAGE"), ("PAGE", "OUT"), ("OUT", "IN"), ("IN", "SIZEOF")):
+    parts = ("PATH", "NAME", "PAGE", "OUT", "IN", "SIZEOF")
+    for part, behind in pairwise(parts):
         assert conn[f"CONN_{part}"] + conn[f"CONN_{part}_SIZE"] == conn[f"CONN_{behind}"]
     assert len(b"/index.html\0") <= conn["CONN_PATH_SPARE"]
+    assert len(b".~2147483647-2147483647-99\0") <= conn["CONN_NAME_SIZE"]
     # A redirect: each byte of the path becomes three, the query stays as it is.
     longest = 3 * conn["CONN_PATH_SIZE"] + http["REQUEST_LINE_MAX_BYTES"] + 1024
     assert longest <= conn["CONN_OUT_SIZE"]

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 import support.drivers.listings
-import support.drivers.ranges  # noqa: F401 - for the drivers it adds
+import support.drivers.ranges
+import support.drivers.writing  # noqa: F401 - for the drivers it adds
 from support.contract import Asm, Contract, everything, program_with
 from support.drivers import DRIVERS, driver
 from support.layout import Connection, constants
@@ -427,6 +428,11 @@ def signal_ignore(asm: Asm, _: Path) -> None:
 def signal_interrupt(asm: Asm, _: Path) -> None:
     for number in (14, 9):
         _alone(asm, "signal_interrupt", number)
+
+
+@driver
+def signal_hold(asm: Asm, _: Path) -> None:
+    _alone(asm, "signal_hold")
 
 
 @driver

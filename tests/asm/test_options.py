@@ -14,6 +14,7 @@ from support.layout import Record, constants
 DEFAULTS = {
     "CONFIG_PORT": 8080, "CONFIG_ADDRESS": 0x0100007F, "CONFIG_CHILDREN_MAX": 256,
     "CONFIG_HEAD_SECONDS": 10, "CONFIG_ERRORS": 0, "CONFIG_NO_LISTINGS": 0,
+    "CONFIG_WRITABLE": 0, "CONFIG_BODY_MAX": 1 << 30,
 }
 
 
@@ -83,3 +84,18 @@ def test_an_address_is_what_ipaddress_takes(asm: Asm, text: str) -> None:
         assert (True, 22) == (result.carry, result.value)
     else:
         assert (False, want) == (result.carry, result.value)
+
+
+def test_writing_is_off_until_it_is_asked_for(asm: Asm) -> None:
+    for words, writable in (((), 0), ((b"--writable",), 1), ((b"--writable", b"--writable"), 1)):
+        assert writable == parse(asm, *words, b"root")[2]["CONFIG_WRITABLE"]
+
+
+@pytest.mark.parametrize(("value", "kept"), [
+    (b"0", 0), (b"1048576", 1048576), (b"4294967295", -1), (b"4294967296", None), (b"-1", None),
+    (b"1M", None), (b"", None),
+])
+def test_a_limit_for_bodies_has_32_bits(asm: Asm, value: bytes, kept: int | None) -> None:
+    carry, status, config = parse(asm, b"--body-max", value)
+    assert (kept is None) == carry
+    assert status == 64 if kept is None else kept == config["CONFIG_BODY_MAX"]

@@ -10,10 +10,12 @@ from support.contract import Asm, everything
 from ymawky_kit.darwin import errno
 
 SENT = {
-    200, 206, 301, 304, 400, 403, 404, 405, 408, 412, 414, 416, 421, 431, 500, 501, 503, 505,
+    200, 201, 204, 206, 301, 304, 400, 403, 404, 405, 408, 409, 411, 412, 413, 414, 415, 416,
+    417, 421, 431, 500, 501, 503, 505, 507,
 }
 #: The IANA registry calls some by other names than Python does.
-NAMES = {414: "URI Too Long", 416: "Range Not Satisfiable", 421: "Misdirected Request"}
+NAMES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable",
+         421: "Misdirected Request"}
 
 
 def text(asm: Asm, status: int) -> tuple[bytes, bytes]:
@@ -27,7 +29,7 @@ def test_every_status_has_its_registered_name(asm: Asm) -> None:
         line, sentence = text(asm, status)
         assert f"{status} {name}".encode() == line
         assert len(line) <= 48, "reply_text takes no more"
-        assert status in (200, 206, 304) or re.fullmatch(rb"[A-Z][^<>&]+\.", sentence)
+        assert status in (200, 201, 204, 206, 304) or re.fullmatch(rb"[A-Z][^<>&]+\.", sentence)
 
 
 def test_an_unknown_status_is_500(asm: Asm) -> None:
@@ -50,6 +52,7 @@ def test_errnos_become_statuses(asm: Asm) -> None:
         "ENOENT": 404, "ENOTDIR": 404, "ENAMETOOLONG": 404, "EILSEQ": 404, "EACCES": 403,
         "EPERM": 403, "ELOOP": 403, "EOPNOTSUPP": 403, "ENXIO": 403, "EMFILE": 503, "ENFILE": 503,
         "ENOMEM": 503, "EIO": 500, "EINVAL": 500, "EFAULT": 500, "EINTR": 500,
+        "ENOSPC": 507, "EDQUOT": 507, "EROFS": 403, "EISDIR": 409, "EFBIG": 413,
     }
     for name, status in want.items():
         assert status == asm.call("status_from_errno", getattr(errno, name)).value, name

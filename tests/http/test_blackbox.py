@@ -192,6 +192,31 @@ MUTANTS = [
      "a list has no length, so it comes in chunks"),
     ("listings", "http/escape", "tbz     w3, #ESCAPE_TEXT, Lhtml", "tbz     w3, #7, Lhtml",
      "a name stays text, whatever is in it"),
+    ("writing", "fs/write", "cbz     w1, Lput_plan_shut", "nop",
+     "without --writable nothing can be changed"),
+    ("writing", "fs/upload", "b.ne    Lupload_over_special", "nop",
+     "a symbolic link is not written over"),
+    ("writing", "fs/upload", "b.cs    Lupload_open_failed", "b.cc    Lupload_open_failed",
+     "what is put there can be had, and deleted"),
+    ("writing", "fs/upload", "cbnz    w2, Lupload_reply_begin", "nop",
+     "a new version takes the place of the old one"),
+    ("writing", "fs/upload", "b.cc    Lupload_fields_part", "nop", "a part of a file is refused"),
+    ("writing", "fs/upload", "b.hi    Lupload_length_large", "nop",
+     "a body that is too large is refused"),
+    ("writing", "http/body", "b.hi    Lchunk_end_large", "nop",
+     "chunks that become too many are refused"),
+    ("writing", "http/body", "cbnz    x6, Lchunk_size_large", "nop",
+     "a chunk of 64 bits and more is not a small one"),
+    ("writing", "http/body", "    cmp     w1, w3\n    b.ne    Lchunk_take_bad", "    nop\n    nop",
+     "chunks that are longer than they say are refused"),
+    ("writing", "serve/body", "cbnz    w0, Lbody_read_greet", "nop",
+     "who waits for a word gets one, and then sends"),
+    ("writing", "serve/body", "cbz     x0, Lbody_read_end", "cbz     x0, Lbody_read_return",
+     "a body that ends half-way changes nothing"),
+    ("writing", "fs/remove", "b.eq    Lremove_file_directory", "nop",
+     "a directory is not deleted"),
+    ("writing", "fs/remove", "cbnz    w2, Lremove_file_missing", "nop",
+     "a file is not deleted by a name with a slash"),
 ]
 
 
@@ -254,7 +279,7 @@ def good(want: Want, *, status: int | None = None, body: bytes | None = None,
         body = b"0\r\n\r\n"
     elif "Content-Length" not in (without, *want.absent):
         lines.append(b"Content-Length: " + length)
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if want.head_only else body)
+    return want.interim + b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if want.head_only else body)
 
 
 def test_every_demand_of_every_case_is_made() -> None:
@@ -280,6 +305,8 @@ def test_every_demand_of_every_case_is_made() -> None:
             assert want.faults(good(want, body=other)), name
         if want.holds:
             assert want.faults(good(want, body=b"nothing of it")), name
+        if want.interim:
+            assert want.faults(good(replace(want, interim=b""))), name
         for word in want.never:
             assert want.faults(good(replace(want, never=()), body=b"oh " + word)), name
         count += 1

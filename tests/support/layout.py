@@ -68,6 +68,7 @@ class Connection(Record):
         super().__init__(asm, "conn.inc", asm.alloc(conn["CONN_SIZEOF"], guard="end"))
         self.request = Record(asm, "request.inc", self.address + conn["CONN_REQUEST"])
         self.reply = Record(asm, "reply.inc", self.address + conn["CONN_REPLY"])
+        self.upload = Record(asm, "upload.inc", self.address + conn["CONN_UPLOAD"])
         self.path_address = self.address + conn["CONN_PATH"]
         self["CONN_FD"] = fd
         self.reply["REPLY_FD"] = -1

@@ -99,6 +99,7 @@ class Want:
     never: tuple[bytes, ...] = ()       # the whole reply has none of these in it
     head_only: bool = False             # the reply to HEAD
     may_reset: bool = False             # the connection may end with a reset
+    interim: bytes = b""                # 100 Continue, in front of the reply
 
     def faults(self, raw: bytes, *, reset: bool = False) -> list[str]:
         """What is wrong with these bytes; `reset` says how they ended."""
@@ -109,6 +110,9 @@ class Want:
             return [*found, *([f"{len(raw)} bytes came"] if raw else [])]
         if not raw:
             return [*found, "the connection ended without a reply"]
+        if not raw.startswith(self.interim):
+            return [*found, f"{shown(self.interim)} is not in front of the reply"]
+        raw = raw[len(self.interim):]
         try:
             reply = read_reply(raw, head_only=self.head_only)
         except Broken as error:
@@ -140,7 +144,8 @@ class Want:
     def __str__(self) -> str:
         if not self.status:
             return "nothing, and then the end of the connection"
-        parts = ["status " + " or ".join(map(str, self.status))]
+        parts = [shown(self.interim)] if self.interim else []
+        parts.append("status " + " or ".join(map(str, self.status)))
         for name, wanted in self.fields.items():
             parts.append(f"{name}: {wanted}" if isinstance(wanted, str)
                          else f"{name} with {wanted.words}")

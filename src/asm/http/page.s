@@ -2,8 +2,9 @@
 //
 // Gives    page_plan page_build page_finish options_plan
 // Needs    reply_begin reply_number reply_end status_text mem_copy page_open
+//          methods_offer
 // Memory   none of its own
-// Spec     RFC 9110 15 (statuses), 10.2.1 (Allow), 10.2.3 (Retry-After)
+// Spec     RFC 9110 15 (statuses), 9.3.7 (OPTIONS), 10.2.3 (Retry-After)
 // Tests    tests/asm/test_reply.py, tests/http/test_errors.py
 // SPDX-License-Identifier: MIT
 
@@ -57,9 +58,7 @@ Lpage_plan_built_in:
     bl      page_build
     b       Lpage_plan_head
 Lpage_plan_allow:
-    addr    x1, page_allow
-    mov     x2, #page_allow_len
-    bl      mem_copy
+    bl      methods_offer
     b       Lpage_plan_finish
 Lpage_plan_retry:
     addr    x1, page_retry
@@ -171,9 +170,7 @@ func options_plan
 
     mov     x1, #200
     bl      reply_begin
-    addr    x1, page_allow
-    mov     x2, #page_allow_len
-    bl      mem_copy
+    bl      methods_offer
     addr    x1, page_empty
     mov     x2, #page_empty_len
     bl      mem_copy
@@ -199,7 +196,6 @@ page_type:
     .ascii  "Content-Type: text/html; charset=utf-8\r\n"
     .ascii  "Content-Length: "
 .equ page_type_len, . - page_type
-string page_allow, "Allow: GET, HEAD, OPTIONS\r\n"
 string page_retry, "Retry-After: 5\r\n"
 string page_empty, "Content-Length: 0\r\n"
 string page_line_end, "\r\n"

@@ -3,7 +3,7 @@
 // Gives    status_text status_from_errno
 // Needs    nothing
 // Memory   none of its own
-// Spec     RFC 9110 15; RFC 6585 (431)
+// Spec     RFC 9110 15; RFC 6585 (431); RFC 4918 11.5 (507)
 // Tests    tests/asm/test_status.py
 // SPDX-License-Identifier: MIT
 
@@ -41,10 +41,10 @@ Lstatus_text_found:
     add     x2, x4, x2
     ret
 
-// status_from_errno - what to tell a client when a file could not be opened
+// status_from_errno - what to tell a client when a file could not be had
 //
 //   In     x0 errno
-//   Out    x0 status 403, 404, 500, 503
+//   Out    x0 status 403, 404, 409, 413, 500, 503, 507
 //   Clob   x1-x2
 //   Frame  none (leaf)
 //
@@ -63,6 +63,10 @@ Lstatus_from_errno_found:
 rodata
 string status_200, "200 OK"
 string why_200, ""
+string status_201, "201 Created"
+string why_201, ""
+string status_204, "204 No Content"
+string why_204, ""
 string status_206, "206 Partial Content"
 string why_206, ""
 string status_301, "301 Moved Permanently"
@@ -79,12 +83,22 @@ string status_405, "405 Method Not Allowed"
 string why_405, "This cannot be done to what is at this address."
 string status_408, "408 Request Timeout"
 string why_408, "The request took too long to arrive."
+string status_409, "409 Conflict"
+string why_409, "This does not fit what is at this address."
+string status_411, "411 Length Required"
+string why_411, "The request must say how long its body is."
 string status_412, "412 Precondition Failed"
 string why_412, "What is at this address is not what the request was meant for."
+string status_413, "413 Content Too Large"
+string why_413, "The body of the request is larger than the server takes."
 string status_414, "414 URI Too Long"
 string why_414, "The address is longer than the server reads."
+string status_415, "415 Unsupported Media Type"
+string why_415, "The server keeps files only as they are, not compressed."
 string status_416, "416 Range Not Satisfiable"
 string why_416, "The file ends before the part that was asked for."
+string status_417, "417 Expectation Failed"
+string why_417, "The server cannot do what the request expects."
 string status_421, "421 Misdirected Request"
 string why_421, "This server does not speak for that address."
 string status_431, "431 Request Header Fields Too Large"
@@ -97,12 +111,18 @@ string status_503, "503 Service Unavailable"
 string why_503, "The server has too much to do. Try again in a moment."
 string status_505, "505 HTTP Version Not Supported"
 string why_505, "The server speaks HTTP/1.1."
+string status_507, "507 Insufficient Storage"
+string why_507, "There is no room left for this."
 
 // code, length of the name, length of the sentence; distances from the table
 .p2align 2
 status_rows:
     .short  200, status_200_len, why_200_len, 0
     .long   status_200 - status_rows, why_200 - status_rows
+    .short  201, status_201_len, why_201_len, 0
+    .long   status_201 - status_rows, why_201 - status_rows
+    .short  204, status_204_len, why_204_len, 0
+    .long   status_204 - status_rows, why_204 - status_rows
     .short  206, status_206_len, why_206_len, 0
     .long   status_206 - status_rows, why_206 - status_rows
     .short  301, status_301_len, why_301_len, 0
@@ -119,12 +139,22 @@ status_rows:
     .long   status_405 - status_rows, why_405 - status_rows
     .short  408, status_408_len, why_408_len, 0
     .long   status_408 - status_rows, why_408 - status_rows
+    .short  409, status_409_len, why_409_len, 0
+    .long   status_409 - status_rows, why_409 - status_rows
+    .short  411, status_411_len, why_411_len, 0
+    .long   status_411 - status_rows, why_411 - status_rows
     .short  412, status_412_len, why_412_len, 0
     .long   status_412 - status_rows, why_412 - status_rows
+    .short  413, status_413_len, why_413_len, 0
+    .long   status_413 - status_rows, why_413 - status_rows
     .short  414, status_414_len, why_414_len, 0
     .long   status_414 - status_rows, why_414 - status_rows
+    .short  415, status_415_len, why_415_len, 0
+    .long   status_415 - status_rows, why_415 - status_rows
     .short  416, status_416_len, why_416_len, 0
     .long   status_416 - status_rows, why_416 - status_rows
+    .short  417, status_417_len, why_417_len, 0
+    .long   status_417 - status_rows, why_417 - status_rows
     .short  421, status_421_len, why_421_len, 0
     .long   status_421 - status_rows, why_421 - status_rows
     .short  431, status_431_len, why_431_len, 0
@@ -137,6 +167,8 @@ status_rows:
     .long   status_503 - status_rows, why_503 - status_rows
     .short  505, status_505_len, why_505_len, 0
     .long   status_505 - status_rows, why_505 - status_rows
+    .short  507, status_507_len, why_507_len, 0
+    .long   status_507 - status_rows, why_507 - status_rows
     .short  0, 0, 0, 0
     .long   0, 0
 
@@ -154,4 +186,9 @@ errno_statuses:
     .short  EMFILE, 503
     .short  ENFILE, 503
     .short  ENOMEM, 503
+    .short  ENOSPC, 507
+    .short  EDQUOT, 507
+    .short  EROFS, 403              // a volume that cannot be written to
+    .short  EISDIR, 409             // a directory where a file should go
+    .short  EFBIG, 413              // larger than any file on this volume
     .short  0, 500

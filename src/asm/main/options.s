@@ -144,6 +144,9 @@ func options_default
     mov     w1, #10
     str     w1, [x0, #CONFIG_HEAD_SECONDS]
     str     wzr, [x0, #CONFIG_NO_LISTINGS]
+    str     wzr, [x0, #CONFIG_WRITABLE]
+    mov     w1, #1 << 30
+    str     w1, [x0, #CONFIG_BODY_MAX]
     ret
 
 // option_find - the row of an option
@@ -266,6 +269,12 @@ option_rows:
     .long   name_listings - option_rows, 0
     .short  KIND_FLAG, CONFIG_NO_LISTINGS
     .long   0, 0
+    .long   name_writable - option_rows, 0
+    .short  KIND_FLAG, CONFIG_WRITABLE
+    .long   0, 0
+    .long   name_body - option_rows, reason_body - option_rows
+    .short  KIND_NUMBER, CONFIG_BODY_MAX
+    .long   0, 0xffffffff
     .long   name_help - option_rows, text_help - option_rows
     .short  KIND_SAY, 0
     .long   0, 0
@@ -286,6 +295,10 @@ name_seconds:
     .asciz  "--head-seconds"
 name_listings:
     .asciz  "--no-listings"
+name_writable:
+    .asciz  "--writable"
+name_body:
+    .asciz  "--body-max"
 name_help:
     .asciz  "--help"
 name_version:
@@ -298,6 +311,8 @@ reason_children:
     .asciz  "needs a number from 1 to 1000"
 reason_seconds:
     .asciz  "needs a number from 1 to 3600"
+reason_body:
+    .asciz  "needs a number from 0 to 4294967295"
 reason_unknown:
     .asciz  "no such option; --help lists them"
 reason_missing:
@@ -316,6 +331,8 @@ text_help:
     .ascii  "  --children N       connections at a time (256)\n"
     .ascii  "  --head-seconds N   time to send a request's head (10)\n"
     .ascii  "  --no-listings      do not show what is in a directory\n"
+    .ascii  "  --writable         let clients PUT and DELETE files\n"
+    .ascii  "  --body-max BYTES   largest body of a request (1073741824)\n"
     .ascii  "  --help             this text\n"
     .ascii  "  --version          the version\n"
     .asciz  ""
