@@ -1,8 +1,8 @@
 // remove.s - DELETE: a file loses its name
 //
 // Gives    remove_plan
-// Needs    place_look place_name file_remove_below upload_drop
-//          status_from_errno reply_begin reply_end
+// Needs    place_look place_lock place_name file_remove_below upload_drop
+//          condition_check status_from_errno reply_begin reply_end
 // Memory   none of its own
 // Spec     RFC 9110 9.3.5 (DELETE)
 // Tests    tests/asm/test_upload.py, tests/http/test_writing.py
@@ -23,7 +23,7 @@
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 status   x0 kind of what is there
@@ -38,6 +38,9 @@ func remove_plan
     cbz     x1, Lremove_plan_refuse // the root
     bl      place_look
     b.cs    Lremove_plan_failed
+    mov     x0, x19
+    bl      place_lock
+    b.cs    Lremove_plan_stuck
     mov     x1, x0
     mov     x0, x19
     bl      remove_file
@@ -57,6 +60,9 @@ Lremove_plan_return:
     ldp     x29, x30, [sp], #32
     ret
 
+Lremove_plan_stuck:
+    bl      status_from_errno
+    mov     x20, x0
 Lremove_plan_drop:
     mov     x0, x19
     bl      upload_drop
@@ -75,7 +81,7 @@ Lremove_plan_failed:
 //   x1 S_IF kind, 0 for nothing there
 //   Out    C clear: it has no name any more
 //          C set:   x0 status 403, 404, 409, 412, 500
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x1 kind, later the name
@@ -92,6 +98,10 @@ func remove_file
     b.ne    Lremove_file_special
     ldr     w2, [x19, #CONN_PATH_SLASH]
     cbnz    w2, Lremove_file_missing        // "name/" is not the file
+    mov     x1, #1
+    bl      condition_check
+    b.cs    Lremove_file_return
+    mov     x0, x19
     bl      place_name
     mov     x1, x0
     ldr     w0, [x19, #CONN_UPLOAD + UPLOAD_FOLDER]
@@ -102,7 +112,7 @@ Lremove_file_return:
     ldp     x29, x30, [sp], #32
     ret
 
-Lremove_file_missing:
+Lremove_file_missing:               // conditions do not matter then
     mov     x0, #404
     carry_set
     b       Lremove_file_return

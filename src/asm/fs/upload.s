@@ -8,10 +8,10 @@
 // leave behind when it is killed is never seen either.
 //
 // Gives    upload_plan upload_open upload_finish upload_drop
-// Needs    place_look place_name file_create_below file_rename_below
-//          file_remove_below fd_sync fd_close process_number
-//          head_field text_same status_from_errno mem_copy reply_number
-//          reply_begin reply_end config
+// Needs    place_look place_lock place_name file_create_below file_rename_below
+//          file_remove_below fd_sync fd_stat fd_close process_number
+//          condition_check etag_write head_field text_same status_from_errno
+//          mem_copy reply_number reply_begin reply_end config
 // Memory   none of its own
 // Spec     RFC 9110 9.3.4 (PUT), 10.1.1 (Expect), 14.5 (Content-Range)
 // Tests    tests/asm/test_upload.py, tests/http/test_writing.py
@@ -37,7 +37,7 @@
 //   In     x0 connection, CONN_PATH is set
 //   Out    C set:   x0 0, the body must be there first; or status of the error
 //          page to send instead
-//   Clob   x1-x17 v0-v1
+//   Clob   x1-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 status   x0 kind of what is there
@@ -219,26 +219,24 @@ Lupload_expect_other:
 //   In     x0 connection, place_look has seen it
 //   x1 S_IF kind, 0 for nothing there
 //   Out    C clear: it may; UPLOAD_REPLACES and UPLOAD_MODE are set
-//          C set:   x0 status 403, 409
-//   Clob   x0 x2-x3
-//   Frame  none (leaf)
+//          C set:   x0 status 403, 409, 412
+//   Clob   x0-x13 v0-v4
+//   Frame  none: leaves the rest to condition_check
 //
-//   x0 connection   x1 kind   x2 1 when there is a file   x3 its permissions
+//   x0 connection   x1 kind, later 1 when there is a file   x2 its permissions
 func upload_over
-    mov     w2, #0
-    mov     w3, #UPLOAD_MODE_NEW
+    mov     w2, #UPLOAD_MODE_NEW
     cbz     w1, Lupload_over_keep
     cmp     w1, #S_IFDIR
     b.eq    Lupload_over_directory
     cmp     w1, #S_IFREG
     b.ne    Lupload_over_special
-    mov     w2, #1
-    ldrh    w3, [x0, #CONN_STAT + STAT_MODE]
-    and     w3, w3, #ACCESSPERMS
+    mov     w1, #1
+    ldrh    w2, [x0, #CONN_STAT + STAT_MODE]
+    and     w2, w2, #ACCESSPERMS
 Lupload_over_keep:
-    stp     w2, w3, [x0, #CONN_UPLOAD + UPLOAD_REPLACES]    // and UPLOAD_MODE
-    carry_clear
-    ret
+    stp     w1, w2, [x0, #CONN_UPLOAD + UPLOAD_REPLACES]    // and UPLOAD_MODE
+    b       condition_check
 
 Lupload_over_directory:
     mov     x0, #409
@@ -341,8 +339,9 @@ func upload_name
 //
 //   In     x0 connection
 //   Out    C clear: the reply is complete
-//          C set:   x0 status 403, 404, 409, 500, 503, 507; nothing has changed
-//   Clob   x1-x17 v0-v1
+//          C set:   x0 status 403, 404, 409, 412, 413, 500, 503, 507; nothing
+//          has changed
+//   Clob   x1-x17 v0-v4
 //   Frame  32: x29 x30, x19 x20
 //
 //   x19 connection   x20 status
@@ -356,6 +355,17 @@ Lupload_finish_sync:
     ldr     w0, [x19, #CONN_UPLOAD + UPLOAD_FD]
     bl      fd_sync
     b.cs    Lupload_finish_cut
+    mov     x0, x19
+    bl      place_lock
+    b.cs    Lupload_finish_failed
+    mov     x1, x0
+    mov     x0, x19
+    bl      upload_over             // things may have changed meanwhile
+    b.cs    Lupload_finish_refuse
+    ldr     w0, [x19, #CONN_UPLOAD + UPLOAD_FD]
+    add     x1, x19, #CONN_STAT
+    bl      fd_stat
+    b.cs    Lupload_finish_failed
     mov     x0, x19
     bl      place_name
     mov     x2, x0
@@ -380,6 +390,7 @@ Lupload_finish_cut:
     b.eq    Lupload_finish_sync
 Lupload_finish_failed:
     bl      status_from_errno
+Lupload_finish_refuse:
     mov     x20, x0
     mov     x0, x19
     bl      upload_drop
@@ -389,9 +400,11 @@ Lupload_finish_failed:
 
 // upload_reply - plan the reply: 201 for a new file, 204 for a new version
 //
-//   In     x0 connection
+// With the tag of the new version, which is what was sent, byte for byte.
+//
+//   In     x0 connection, CONN_STAT describes the new file
 //   Out    nothing; the reply is complete
-//   Clob   x0-x10 v0-v1
+//   Clob   x0-x10 v0-v4
 //   Frame  32: x29 x30, x19
 //
 //   x19 connection   x0 cursor
@@ -408,11 +421,18 @@ func upload_reply
 Lupload_reply_begin:
     bl      reply_begin
     ldr     w2, [x19, #CONN_UPLOAD + UPLOAD_REPLACES]
-    cbnz    w2, Lupload_reply_end   // 204 never has a body, and so no length
+    cbnz    w2, Lupload_reply_tag   // 204 never has a body, and so no length
     addr    x1, upload_empty
     mov     x2, #upload_empty_len
     bl      mem_copy
-Lupload_reply_end:
+Lupload_reply_tag:
+    addr    x1, upload_tag
+    mov     x2, #upload_tag_len
+    bl      mem_copy
+    mov     x1, x19
+    bl      etag_write
+    mov     w2, #'\r' | '\n' << 8
+    strh    w2, [x0], #2
     mov     x1, x0
     mov     x0, x19
     bl      reply_end
@@ -460,3 +480,4 @@ string field_content_encoding, "content-encoding"
 string field_expect, "expect"
 string expect_continue, "100-continue"
 string upload_empty, "Content-Length: 0\r\n"
+string upload_tag, "ETag: "

@@ -19,7 +19,7 @@
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead; or 0, the body
 //          must be there first
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  none: leaves the rest to upload_plan
 //
 //   x0 connection, later the status   x1 config, later 1 when it is allowed
@@ -38,7 +38,7 @@ Lput_plan_shut:
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  none: leaves the rest to remove_plan
 //
 //   x0 connection, later the status   x1 config, later 1 when it is allowed

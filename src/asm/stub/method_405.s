@@ -16,7 +16,7 @@
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead; or 0, the body
 //          must be there first
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  none (leaf)
 //
 //   x0 status
@@ -30,7 +30,7 @@ func put_plan
 //   In     x0 connection, CONN_PATH is set
 //   Out    C clear: the reply is complete
 //          C set:   x0 status of the error page to send instead
-//   Clob   x0-x17 v0-v1
+//   Clob   x0-x17 v0-v4
 //   Frame  none (leaf)
 //
 //   x0 status

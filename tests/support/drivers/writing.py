@@ -219,6 +219,36 @@ def place_look(asm: Asm, tmp: Path) -> None:
 
 
 @driver
+def place_lock(asm: Asm, tmp: Path) -> None:
+    _looking(asm, tmp, "place_lock")
+
+
+@driver
+def place_kind(asm: Asm, tmp: Path) -> None:
+    _looking(asm, tmp, "place_kind")
+
+
+def _looking(asm: Asm, tmp: Path, name: str) -> None:
+    with folder(asm, tmp):
+        for path, kind in ((b"f", 0x8000), (b"d/new", 0), (b"link", 0xA000)):
+            conn = Connection(asm)
+            conn.set_path(path)
+            asm.call("place_look", conn.address)
+            result = asm.call(name, conn.address)
+            assert (False, kind) == (result.carry, result.value)
+            held(conn)
+        conn.set_path(b"x" * 300)
+        assert asm.call(name, conn.address).carry
+
+
+@driver
+def fd_lock(asm: Asm, tmp: Path) -> None:
+    with folder(asm, tmp) as fd:
+        assert not asm.call("fd_lock", fd).carry
+        assert asm.call("fd_lock", 99).carry
+
+
+@driver
 def place_name(asm: Asm, _: Path) -> None:
     for path, name in ((b"a", b"a"), (b"a/b", b"b"), (b"a/b.c/d.e", b"d.e")):
         conn = Connection(asm)
@@ -233,8 +263,7 @@ def place_open(asm: Asm, tmp: Path) -> None:
         for path in (b"f", b"d/f", b"no/f", b"linked/f"):
             conn = Connection(asm)
             conn.set_path(path)
-            name = conn.path_address + path.rfind(b"/") + 1
-            result = asm.call("place_open", conn.address, name)
+            result = asm.call("place_open", conn.address)
             assert path == asm.peek(conn.path_address, len(path))
             if not result.carry:
                 os.close(result.value)

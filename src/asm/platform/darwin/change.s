@@ -1,10 +1,11 @@
 // change.s - changing what is in a directory: one function for each system call
 //
 // Gives    file_create_below file_stat_below file_rename_below
-//          file_remove_below fd_sync process_number
+//          file_remove_below fd_sync fd_lock process_number
 // Needs    nothing
 // Memory   none of its own
-// Spec     open(2) fstatat(2) renameat(2) unlinkat(2) fsync(2) getpid(2)
+// Spec     open(2) fstatat(2) renameat(2) unlinkat(2) fsync(2) flock(2)
+//          getpid(2)
 // Tests    tests/asm/test_contracts.py
 // SPDX-License-Identifier: MIT
 
@@ -91,6 +92,23 @@ func file_remove_below
 //   x16 the number of the call
 func fd_sync
     sys     fsync
+    ret
+
+// fd_lock - be the only one who has locked what a descriptor stands for
+//
+// It waits for its turn. The lock ends when the descriptor is closed, at the
+// latest with the process.
+//
+//   In     x0 fd
+//   Out    C clear: x0 0
+//          C set:   x0 errno (EINTR: a signal came first)
+//   Clob   x1-x17
+//   Frame  none (leaf)
+//
+//   x1 what to do   x16 the number of the call
+func fd_lock
+    mov     x1, #LOCK_EX
+    sys     flock
     ret
 
 // process_number - which process are we?
