@@ -203,7 +203,7 @@ MUTANTS = [
     ("writing", "fs/upload", "b.cc    Lupload_fields_part", "nop", "a part of a file is refused"),
     ("writing", "fs/upload", "b.hi    Lupload_length_large", "nop",
      "a body that is too large is refused"),
-    ("writing", "http/body", "b.hi    Lchunk_end_large", "nop",
+    ("writing", "http/body", "b.hi    Lchunk_open_large", "nop",
      "chunks that become too many are refused"),
     ("writing", "http/body", "cbnz    x6, Lchunk_size_large", "nop",
      "a chunk of 64 bits and more is not a small one"),

@@ -438,7 +438,8 @@ def test_conditions_protect_what_is_there(server: Server, root: Path) -> None:
     since = server.get("/old.txt").headers[b"last-modified"]
     refused = [
         whole("/old.txt", b"x", b'If-Match: "other"'), whole("/new", b"x", b"If-Match: *"),
-        whole("/old.txt", b"x", b"If-None-Match: *"), whole("/old.txt", b"x", b"If-Match: W/" + tag),
+        whole("/old.txt", b"x", b"If-None-Match: *"),
+        whole("/old.txt", b"x", b"If-Match: W/" + tag),
         whole("/old.txt", b"x", b"If-None-Match: " + tag),
         whole("/old.txt", b"x", b"If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"),
         head("/old.txt", b'If-Match: "other"', method=b"DELETE"),

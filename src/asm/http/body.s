@@ -145,7 +145,7 @@ Lbody_take_refuse:
 //   Out    C clear: UPLOAD_STATE says what comes next
 //          C set:   x0 status 400, 413, 431
 //   Clob   x0-x6
-//   Frame  none: leaves the rest to chunk_size, chunk_line or chunk_end
+//   Frame  none: leaves the rest to chunk_size, chunk_line or chunk_open
 //
 //   x2 state   x3 the byte there must be   x4 the state behind it
 func chunk_take
@@ -189,7 +189,7 @@ Lchunk_take_cr:
 Lchunk_take_end:
     cmp     w1, #'\n'
     b.ne    Lchunk_take_bad
-    b       chunk_end
+    b       chunk_open
 Lchunk_take_bad:
     mov     x0, #400
     carry_set
@@ -304,7 +304,7 @@ Lchunk_count_long:
     carry_set
     ret
 
-// chunk_end - the line of a chunk is complete: its bytes follow, or trailers
+// chunk_open - the line of a chunk is complete: its bytes follow, or trailers
 //
 //   In     x0 connection
 //   Out    C clear: UPLOAD_STATE says what comes next
@@ -314,26 +314,26 @@ Lchunk_count_long:
 //
 //   x1 size of the chunk   x2 bytes of all chunks, later the state
 //   x3 config   x4 limit
-func chunk_end
+func chunk_open
     str     wzr, [x0, #CONN_UPLOAD + UPLOAD_LINE]
     ldp     x1, x2, [x0, #CONN_UPLOAD + UPLOAD_LEFT]
-    cbz     x1, Lchunk_end_last
+    cbz     x1, Lchunk_open_last
     addr    x3, config
     ldr     w4, [x3, #CONFIG_BODY_MAX]
     add     x2, x2, x1              // far from 64 bits
     cmp     x2, x4
-    b.hi    Lchunk_end_large
+    b.hi    Lchunk_open_large
     str     x2, [x0, #CONN_UPLOAD + UPLOAD_SIZE]
     mov     w2, #TAKE_DATA
-Lchunk_end_next:
+Lchunk_open_next:
     str     w2, [x0, #CONN_UPLOAD + UPLOAD_STATE]
     carry_clear
     ret
 
-Lchunk_end_last:
+Lchunk_open_last:
     mov     w2, #TAKE_TRAILER
-    b       Lchunk_end_next
-Lchunk_end_large:
+    b       Lchunk_open_next
+Lchunk_open_large:
     mov     x0, #413
     carry_set
     ret

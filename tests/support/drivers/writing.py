@@ -199,10 +199,10 @@ def chunk_count(asm: Asm, _: Path) -> None:
 
 
 @driver
-def chunk_end(asm: Asm, _: Path) -> None:
+def chunk_open(asm: Asm, _: Path) -> None:
     configure(asm, BODY_MAX=1000)
     for left in (0, 1000, 1001):
-        asm.call("chunk_end", taking(asm, "TAKE_SIZE_LF", left=left).address)
+        asm.call("chunk_open", taking(asm, "TAKE_SIZE_LF", left=left).address)
 
 
 @driver
