@@ -5,19 +5,24 @@ from __future__ import annotations
 import html
 import os
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.contract import Asm
 from support.drivers.listings import (
     LISTING,
     RECORD,
+    Listing,
     fill,
     opened,
     prepared,
     record,
+    records,
     row_of,
 )
 from support.layout import Connection, constants
@@ -27,7 +32,7 @@ from ymawky_kit.darwin.errno import EACCES, EIO, EMFILE, ENOENT, ENOMEM
 from ymawky_kit.emu.plan import Fault, FaultPlan
 
 PROGRAM = "listings"
-VDIR = constants("abi.inc")["VDIR"]
+VREG, VDIR = constants("abi.inc")["VREG"], constants("abi.inc")["VDIR"]
 MiB = 1 << 20
 ROW = re.compile(rb'<tr><td><a href="([^"]*)">([^<]*)</a><td>([^<]*)<td>([^<]*)\n')
 
@@ -120,6 +125,72 @@ def test_the_longest_names_there_can_be_fit(asm: Asm, tmp_path: Path) -> None:
     assert b"\xa5" * 64 == asm.peek(guard, 64)
     assert len(sizes) > 5
     assert 40 + 1 == len(shown(parse(sent).body))
+
+
+class Seen(HTMLParser):
+    """The tags of a page, and its links with their texts."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.links: list[tuple[str, str]] = []
+        self._open = False
+        self.feed(body.decode("utf-8", "strict"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple(name for name, _ in attributes)))
+        if tag == "a":
+            self.links.append((attributes[0][1] or "", ""))
+            self._open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = self._open and tag != "a"
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.links[-1] = (self.links[-1][0], self.links[-1][1] + data)
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)
+
+    unknown_decl = handle_pi = handle_comment
+
+
+NAMES = st.binary(min_size=1, max_size=40).map(lambda name: re.sub(rb"[\0/]", b"<", name))
+ATTACKS = st.sampled_from([
+    b'"><script>x</script', b"'><b>", b"<!--", b"-->", b"</table>", b"</a>", b"<![CDATA[", b"<?x",
+    b"&quot;", b"&#34", b"\xff<", b"\xe2\x80", b"</style>", b"</title>", b"javascript:x", b"//x.y",
+]).map(lambda name: name.replace(b"/", b"\xc2\xaf"))
+
+
+@given(st.lists(st.tuples(NAMES | ATTACKS, st.booleans()), unique_by=lambda one: one[0],
+                max_size=12), NAMES | ATTACKS)
+def test_no_name_becomes_a_part_of_the_page(asm: Asm, entries, path: bytes) -> None:
+    """It has the tags it should have, and its links lead to the names, no more and no less."""
+    asm.reset()
+    conn, listing = Connection(asm), Listing(asm)
+    conn.set_path(path)
+    conn.reply["REPLY_STATE"] = listing.address
+    at, end = records(asm, *(record(name, VDIR if folder else VREG) for name, folder in entries))
+    place = asm.alloc(32 * len(entries))
+    listing["LISTING_NEXT"] = place
+    listing["LISTING_END"] = asm.call("rows_make", at, end, place, 0)["x2"]
+    asm.call("listing_begin", conn.address, listing.address)
+    seen = Seen(conn.body)
+    shown = [(name, folder) for name, folder in entries
+             if not name.startswith((b".~", b"..")) and not re.search(rb"[\x01-\x1f\x7f]", name)]
+    slash = [b"/" * folder for _, folder in shown]
+    assert [b"../", *(name + end for (name, _), end in zip(shown, slash, strict=True))] == [
+        unquote_to_bytes(link) for link, _ in seen.links]
+    assert all(text.rstrip("/") for _, text in seen.links)
+    row = [("tr", ()), ("td", ()), ("a", ("href",)), ("td", ()), ("td", ())]
+    column = ("th", ("scope",))
+    assert [
+        ("html", ("lang",)), ("meta", ("charset",)), ("meta", ("name", "content")), ("title", ()),
+        ("style", ()), ("h1", ()), ("table", ()), ("thead", ()), ("tr", ()), column, column, column,
+        ("tbody", ()), *row * (1 + len(shown)),
+    ] == seen.tags
 
 
 def test_a_name_with_a_control_character_has_no_row(asm: Asm) -> None:
