@@ -174,3 +174,41 @@ def test_conditions_come_first(asm: Asm) -> None:
     assert (True, 412) == applied(asm, line, b'If-Match: "x"')[:2]
     assert (True, 416) == applied(asm, line, b'If-None-Match: "x"')[:2]
     assert (True, 304) == applied(asm, b"If-Modified-Since: " + DATE)[:2]
+
+
+# --- what it costs --------------------------------------------------------------------------
+
+
+def cost(asm: Asm, *lines: bytes) -> int:
+    asm.reset()
+    return int(asm.call("range_apply", with_file(asm, *lines, size=10**6).address).instructions)
+
+
+def test_who_asks_for_nothing_pays_nothing(asm: Asm) -> None:
+    assert cost(asm) <= 6
+    assert cost(asm, b"Range: bytes=0-9") <= 500
+    assert cost(asm, b'If-None-Match: "' + b"0" * 48 + b'"') <= 1500
+    assert cost(asm, b"If-Modified-Since: " + DATE) <= 1300
+
+
+@pytest.mark.parametrize("lines", [
+    [b"Range: bytes=" + b"," * 16000], [b"Range: bytes=" + b"9" * 16000],
+    [b"Range: bytes=" + b"1-2," * 4000], [b"If-None-Match: " + b'"",' * 5000],
+    [b"If-None-Match: " + (b'"' + b"x" * 48 + b'",') * 310], [b"If-None-Match:"] * 1000,
+    [b"If-None-Match:x"] * 900 + [b"If-Match:*"], [b"If-Range:x", b"Range:" + b" " * 15000],
+    [b"If-Modified-Since: " + b"x" * 16000],
+])
+def test_a_hostile_head_costs_what_its_length_does(asm: Asm, lines: list[bytes]) -> None:
+    assert cost(asm, *lines) <= 25 * sum(len(line) + 2 for line in lines)
+
+
+def test_the_parts_cost_what_their_number_does(asm: Asm) -> None:
+    for count in (2, 8, 32):
+        asm.reset()
+        value = b",".join(b"%d-%d" % (n * 1000, n * 1000) for n in range(count))
+        conn = with_file(asm, b"Range: bytes=" + value, size=10**6)
+        total = asm.call("range_apply", conn.address).instructions
+        total += asm.call("multipart_plan", conn.address).instructions
+        while conn.reply["REPLY_NEXT"]:
+            total += asm.call("multipart_next", conn.address).instructions
+        assert total <= 1200 * count + 500
