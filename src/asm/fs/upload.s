@@ -191,9 +191,9 @@ Lupload_expect_line:
     bl      head_field
     b.cs    Lupload_expect_done
     mov     x20, x2
-    cmp     x1, #expect_continue_len
+    mov     x2, #expect_continue_len
+    cmp     x1, x2
     b.ne    Lupload_expect_other
-    mov     x2, x1
     addr    x1, expect_continue
     bl      text_same
     b.cs    Lupload_expect_other
