@@ -19,7 +19,7 @@ define SETUP
 	     "or name one: make PYTHON=/path/to/python3 ..." >&2; exit 1
 endef
 
-.PHONY: help serve test book lab bench lock clean
+.PHONY: help serve test book lab bench soak lock clean
 
 help:
 	@echo "make serve   build the server and serve docroot/ (PORT=9000 DIR=some/dir)"
@@ -27,6 +27,7 @@ help:
 	@echo "make lab     open the notebooks in JupyterLab"
 	@echo "make book    build the book into book/_build/html"
 	@echo "make bench   measure the emulator and the server"
+	@echo "make soak    the largest transfers: gigabytes over loopback, some minutes"
 	@echo "make clean   remove what was built; .venv too with: make clean VENV_TOO=1"
 
 serve:
@@ -48,6 +49,10 @@ lab:
 bench:
 	$(call SETUP,all)
 	@$(RUN) bench
+
+soak:
+	$(call SETUP,all)
+	@$(RUN) pytest -q -s -p no:cacheprovider tests/soak
 
 # The lock says which version of everything is used, for every system at once.
 lock:

@@ -23,7 +23,7 @@ def test_help_lists_every_option(folder: Path) -> None:
     code, output, errors = run(folder, "--help")
     assert (0, b"") == (code, errors)
     for option in ("port", "address", "errors", "children", "head-seconds",
-                   "no-listings", "help", "version"):
+                   "no-listings", "writable", "body-max", "help", "version"):
         assert f"  --{option} ".encode() in output
     assert all(len(line) <= 80 for line in output.splitlines())
 
@@ -41,6 +41,7 @@ def test_version_is_one_line(folder: Path) -> None:
     (["--port", ""], b"ymawky: --port: needs a number from 0 to 65535\n"),
     (["--port", "-1"], b"ymawky: --port: needs a number from 0 to 65535\n"),
     (["--address", "1.2.3"], b"ymawky: --address: needs an address such as 127.0.0.1\n"),
+    (["--body-max", "1G"], b"ymawky: --body-max: needs a number from 0 to 4294967295\n"),
     (["--children", "0"], b"ymawky: --children: needs a number from 1 to 1000\n"),
     (["--head-seconds", "0"], b"ymawky: --head-seconds: needs a number from 1 to 3600\n"),
     ([".", "x"], b"ymawky: x: one directory is enough\n"),

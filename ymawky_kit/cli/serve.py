@@ -37,6 +37,8 @@ Examples:
 @click.option("--children", metavar="N", help="Connections at a time; otherwise the server's own.")
 @click.option("--head-seconds", metavar="N", help="Time to send the head of a request.")
 @click.option("--no-listings", is_flag=True, help="Do not show what is in a directory.")
+@click.option("--writable", is_flag=True, help="Let clients put files there and delete them.")
+@click.option("--body-max", metavar="BYTES", help="The largest body of a request.")
 @where_option
 @chapter_option
 def serve(

@@ -172,7 +172,8 @@ Lupload_fields_coded:
 //   Clob   x0-x7
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 where to go on
+//   x19 connection   x20 where to go on   x0 value   x1 its length
+//   x2 length of the one we know
 func upload_expect
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
