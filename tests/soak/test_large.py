@@ -43,11 +43,11 @@ class Sizes(threading.Thread):
     def __init__(self, server: Server) -> None:
         super().__init__(daemon=True)
         self._server = server
-        self._stop = threading.Event()
+        self._done = threading.Event()
         self.seen: list[int] = []
 
     def run(self) -> None:
-        while not self._stop.wait(0.05):
+        while not self._done.wait(0.05):
             for child in self._server.children():
                 try:
                     self.seen.append(child.memory_full_info().uss)
@@ -59,7 +59,7 @@ class Sizes(threading.Thread):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self._done.set()
         self.join()
 
     def must_not_grow(self) -> None:
