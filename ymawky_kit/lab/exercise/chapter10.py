@@ -51,8 +51,9 @@ def _table(statuses: list[int], chance: random.Random) -> bytes:
 
 def _row_find(name: str) -> str:
     chance = random.Random(101)
-    book = [200, 301, 400, 403, 404, 405, 408, 414, 421, 431, 500, 501, 503, 505]
-    asked: list[tuple[list[int], int]] = [(book, status) for status in range(195, 510)]
+    book = [200, 201, 204, 206, 301, 304, 400, 403, 404, 405, 408, 409, 411, 412, 413, 414, 415,
+            416, 417, 421, 431, 500, 501, 503, 505, 507]
+    asked: list[tuple[list[int], int]] = [(book, status) for status in range(195, 512)]
     asked += [([], 404), ([404], 404), ([404], 403), ([404], 405), ([404], 0), ([404], 0xFFFF),
               ([0, 0xFFFF], 0xFFFF), ([0, 0xFFFF], 0), ([0, 0xFFFF], 1), ([0x8000, 0xFFFF], 0x8000)]
     for _ in range(200):
