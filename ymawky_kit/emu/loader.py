@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ymawky_kit.emu.memory import PAGE, WRITE, Memory, round_up
@@ -59,10 +60,7 @@ def load(memory: Memory, data: bytes, *, slide: int = 0) -> Loaded:
             f"slide {slide:#x} is not a multiple of {PAGE:#x} below 256 MiB",
             hint="macOS slides a program by whole 16 KiB pages",
         )
-    problems = refusals(data)
-    if problems:
-        raise Refused(problems)
-    macho = read(data)
+    macho = _accepted(data)
     header = 0
     for segment in macho.segments:
         if not segment.vm_size or not segment.max_protection:
@@ -84,6 +82,15 @@ def load(memory: Memory, data: bytes, *, slide: int = 0) -> Loaded:
         (symbol.name, symbol.address + slide) for symbol in macho.symbols if symbol.section
     )
     return Loaded(macho, slide, header, entry, _text(macho, slide), symbols)
+
+
+@lru_cache(maxsize=4)           # a notebook calls the functions of one program again and again
+def _accepted(data: bytes) -> MachO:
+    """A file taken apart; raises Refused when macOS would not run it."""
+    problems = refusals(data)
+    if problems:
+        raise Refused(problems)
+    return read(data)
 
 
 def _text(macho: MachO, slide: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ src/asm.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -142,6 +143,8 @@ class Workbench:
     bases: dict[str, str] = field(default_factory=dict)
     #: the last program made around a function, which is often called many times
     _built: dict[tuple[object, ...], Program] = field(default_factory=dict)
+    #: the same for `carries`
+    _carrying: dict[tuple[object, ...], bool] = field(default_factory=dict)
 
     def take_cell(self, module: str, name: str, body: str) -> Listing:
         """Run a cell that shows a piece (or, with `name` "", a whole module)."""
@@ -303,9 +306,15 @@ class Workbench:
         """Whether a function's contract promises something about the carry flag."""
         if function in self.free:
             return False
-        module = self.module_of(function)
-        text = self.changed.get(module, {}).get(function) or Module.read(module).item(function).text
-        return re.search(r"^//.*\bC (clear|set):", text, re.MULTILINE) is not None
+        key = (function, self._state(), _stamp())
+        if key not in self._carrying:
+            self._carrying.clear()
+            module = self.module_of(function)
+            text = (self.changed.get(module, {}).get(function)
+                    or Module.read(module).item(function).text)
+            promised = re.search(r"^//.*\bC (clear|set):", text, re.MULTILINE)
+            self._carrying[key] = promised is not None
+        return self._carrying[key]
 
     def _build_free(self, name: str) -> Program:
         made, _ = self._assemble_free(self.free[name])
@@ -473,8 +482,17 @@ def _fragments(book: Module, pieces: dict[str, Source]) -> Iterator[Source]:
 
 
 def _stamp() -> tuple[tuple[str, int], ...]:
-    """Changes when a source file changes on disk."""
-    return tuple((str(path), path.stat().st_mtime_ns) for path in asm_root().rglob("*.*"))
+    """Changes when a source file changes on disk.  Asked at each call, so it has to be quick."""
+    found: list[tuple[str, int]] = []
+    folders = [str(asm_root())]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(entry.path)
+                elif "." in entry.name:
+                    found.append((entry.path, entry.stat().st_mtime_ns))
+    return tuple(found)
 
 
 _SYMBOLS: Final[dict[tuple[tuple[str, int], ...], dict[str, tuple[str, ...]]]] = {}
