@@ -33,18 +33,19 @@ if TYPE_CHECKING:
     )
     from ymawky_kit.lab.play import run, serve
     from ymawky_kit.lab.reading import inspect
+    from ymawky_kit.lab.trying import tried
     from ymawky_kit.lab.watching import watch
 
 __all__ = [
     "build", "call", "card", "check", "children", "coverage", "doctor", "dump", "edit", "encode",
     "filemap", "inspect", "kernel_says", "listing", "load_ipython_extension", "module", "observe",
-    "run", "serve", "show", "sign", "step", "symbols", "trace", "undo", "watch",
+    "run", "serve", "show", "sign", "step", "symbols", "trace", "tried", "undo", "watch",
 ]
 
 _HOME = {
     "check": "exercise", "children": "crowd", "coverage": "covering", "call": "drive",
     "inspect": "reading", "observe": "crowd", "step": "drive", "trace": "drive", "run": "play",
-    "serve": "play", "watch": "watching", "load_ipython_extension": "magics",
+    "serve": "play", "tried": "trying", "watch": "watching", "load_ipython_extension": "magics",
 }
 
 

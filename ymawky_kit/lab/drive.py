@@ -23,6 +23,7 @@ from ymawky_kit.emu.machine import CallResult
 from ymawky_kit.lab.covering import fold, note, noting, table_of
 from ymawky_kit.lab.family import STAND_IN, Family, numbers, stand_in
 from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.trying import frozen, note_call, note_recording
 from ymawky_kit.lab.workbench import Program, tidy
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import View, count, esc, grouped, tag
@@ -391,6 +392,8 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
     from ymawky_kit.emu.machine import CallFault
 
     program = BENCH.build_around(function)
+    note_call(program, function, arguments,
+              (repr(plan), stdin, frozen(files), frozen(registers), strict))
     failed: KitError | None = None
     with _folder(files), streams(stdin) as caught, Family() as family:
         with boot_program(program, [], caught, plan, strict=strict) as machine, \
@@ -461,11 +464,12 @@ def _hint(fault: str, limit: int) -> str | None:
 
 def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: bytes = b"",
          files: Mapping[str, bytes] | None = None, limit: int = STEP_LIMIT,
-         process: int = 1) -> Trace:
+         process: int = 1, folded: bool = False) -> Trace:
     """Record every instruction of a program, or of one function with these arguments.
 
     At most `limit` instructions are recorded.  `process` 2 records the first child from
-    its fork on.  Raises :class:`KitError` as `call` does.
+    its fork on.  With `folded`, a page shows one line, which opens.  Raises
+    :class:`KitError` as `call` does.
     """
     program = what if isinstance(what, Program) else BENCH.build_around(what)
     words = [str(a) for a in arguments] if isinstance(what, Program) else []
@@ -473,6 +477,7 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
             boot_program(program, words, caught, plan) as machine, family.over(machine):
         bench = _Bench(machine)
         if isinstance(what, str):
+            note_recording(program, what)
             bench.place(arguments)
             enter(machine, what, bench.numbers)
         start = machine.registers
@@ -511,7 +516,8 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
     memory = [(name, address, bytes(content.encode() if isinstance(content, str) else content))
               for name, address, content in bench.blocks]
     return Trace(steps, start=start, names=names, labels=labels,
-                 memory=[m for m in memory if len(m[2]) <= 64], title=title, ending=ending)
+                 memory=[m for m in memory if len(m[2]) <= 64], title=title, ending=ending,
+                 folded=folded)
 
 
 def _from_the_fork_on(start: Mapping[str, int], steps: Sequence[Step],

@@ -8,6 +8,7 @@ from ymawky_kit.darwin.program import RETURN_STUB
 from ymawky_kit.lab import drive
 from ymawky_kit.lab.drive import Argument
 from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.trying import note_recording
 from ymawky_kit.lab.workbench import tidy
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import count
@@ -31,6 +32,7 @@ def inspect(function: str, *arguments: Argument) -> Reads:
     data = arguments[which]
     assert isinstance(data, bytes)
     program = BENCH.build_around(function)
+    note_recording(program, function)
     seen: list[tuple[int, int]] = []
     readers: dict[str, int] = {}
     legend: list[Reader] = []

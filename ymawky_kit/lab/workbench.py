@@ -141,6 +141,8 @@ class Workbench:
     free: dict[str, str] = field(default_factory=dict)
     #: name of such a cell -> the program that it leans on, "" for the newest
     bases: dict[str, str] = field(default_factory=dict)
+    #: (module, function) of the book that a cell has shown, in their order
+    shown: dict[tuple[str, str], None] = field(default_factory=dict)
     #: the last program made around a function, which is often called many times
     _built: dict[tuple[object, ...], Program] = field(default_factory=dict)
     #: the same for `carries`
@@ -172,6 +174,9 @@ class Workbench:
             self.changed[module] = before
             raise
         item = book.item(name) if name else None
+        for one in book.items if item is None else [item]:
+            if one.kind == "function":
+                self.shown[module, one.names[0]] = None
         if item is not None and item.kind == "macro":
             rows: list[Row] = []
         else:

@@ -42,7 +42,8 @@ class Trace(View):
     """A recording that starts with `start` in the registers.
 
     `names` are the registers shown; `labels` name addresses; `memory` are runs of
-    bytes to watch, as they were before the first step.
+    bytes to watch, as they were before the first step.  `folded`, a page shows the
+    title, which opens.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Trace(View):
         memory: Sequence[tuple[str, int, bytes]] = (),
         title: str = "",
         ending: str = "",
+        folded: bool = False,
     ) -> None:
         self.steps = tuple(steps)
         self.start = dict(start)
@@ -65,6 +67,7 @@ class Trace(View):
         self.memory = tuple(memory)
         self.title = title
         self.ending = ending
+        self.folded = folded
 
     def state(self, step: int) -> dict[str, int]:
         """The registers after the first `step` steps."""
@@ -143,5 +146,10 @@ class Trace(View):
             tag("p", esc(self.ending)) if self.ending else "",
             open=True,
         )
-        return tag("yk-trace", tag("script", packed, type="application/json"), fallback,
-                   class_="yk")
+        player = tag("yk-trace", tag("script", packed, type="application/json"), fallback,
+                     class_="yk")
+        if not self.folded:
+            return player
+        said = f"{self.title or 'Recording'}: {count(len(self.steps), 'step')}"
+        return tag("div", tag("details", tag("summary", esc(said), class_="yk-title"), player,
+                              class_="yk-fold"), class_="yk")

@@ -18,6 +18,7 @@ from typing import Any, Final
 from ymawky_kit.lab.covering import uncounted
 from ymawky_kit.lab.exercise.grading import Judge, Mark, PythonJudge, Wrong
 from ymawky_kit.lab.magics import BENCH
+from ymawky_kit.lab.trying import untried
 from ymawky_kit.source import KitError
 
 __all__ = ["Mark", "check", "judges"]
@@ -45,7 +46,7 @@ def check(name: str, answer: Callable[..., Any] | None = None) -> Mark:
 
     Raises :class:`KitError` when there is no such exercise or no answer to it yet.
     """
-    with uncounted():
+    with uncounted(), untried():
         return _check(name, answer)
 
 
