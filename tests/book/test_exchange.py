@@ -55,6 +55,22 @@ def test_only_fields_of_the_head_are_masked() -> None:
     assert "Date: no field\\n" in Exchange(REQUEST, data).bytes().text()
 
 
+def test_the_digits_of_a_tag_are_masked_wherever_they_stand() -> None:
+    def exchange(digits: bytes, date: bytes) -> Exchange:
+        asked = (b'If-Range: "' + digits + b'"\r\nIf-Modified-Since: ' + date + b"\r\n\r\n")
+        return Exchange(REQUEST[:-2] + asked, (
+            b'HTTP/1.1 206 Partial Content\r\nETag: "' + digits + b'"\r\nContent-Type: '
+            b"multipart/byteranges; boundary=" + digits + b"\r\n\r\n\r\n--" + digits + b"--\r\n"))
+
+    one = exchange(b"0123456789abcdef" * 3, b"Sat, 21 Nov 2026 14:00:00 GMT")
+    other = exchange(b"fedcba9876543210" * 3, b"Sun, 01 Jan 2027 00:59:59 GMT")
+    assert one.text() == other.text()
+    assert one.html() == other.html()
+    assert one.bytes(2000).text() == other.bytes(2000).text()
+    assert 3 == one.text().count("(48 digits)")
+    assert "0" * 49 in Exchange(REQUEST, b"HTTP/1.1 200 OK\r\n\r\n" + b"0" * 49).text()
+
+
 def test_what_is_left_out_is_counted() -> None:
     shown = Exchange(REQUEST, b"x" * 1000).bytes(limit=40)
     assert "  … 960 more bytes" in shown.text().splitlines()

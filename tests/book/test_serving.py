@@ -46,6 +46,14 @@ def test_a_site_answers_and_is_gone_when_stopped() -> None:
         site.get("/")
 
 
+def test_its_files_can_be_changed_while_it_runs() -> None:
+    with serve(FILES) as site:
+        (site.folder / "index.html").write_bytes(b"<p>another")
+        assert b"<p>another" == site.get("/").body
+        folder = site.folder
+    assert not folder.parent.exists()
+
+
 def test_options_go_to_the_server() -> None:
     with serve({**FILES, "errors/404.html": b"<p>mine"}, None, "--errors", "errors") as site:
         assert b"<p>mine" == site.get("/none").body

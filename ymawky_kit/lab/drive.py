@@ -645,12 +645,14 @@ def _until_children_end(process: Process) -> None:
 
 @contextmanager
 def started(runner: Runner, data: bytes, name: str, args: Sequence[str],
-            files: Files | None = None, stdin: bytes = b"") -> Iterator[Process]:
-    """An executable running in a folder of its own that holds `files`.
+            files: Files | None = None, stdin: bytes = b"",
+            place: Path | None = None) -> Iterator[Process]:
+    """An executable running in a folder of its own that holds `files`, `home` in `place`.
 
     The program sees its plain name as its path: where the folder is must not show.
     """
-    with tempfile.TemporaryDirectory(prefix="ymawky-") as folder:
+    with ExitStack() as stack:
+        folder = place or stack.enter_context(tempfile.TemporaryDirectory(prefix="ymawky-"))
         home = Path(folder) / "home"
         fill(home, files or {})
         macho.install(data, Path(folder) / name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import select
 import socket
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -156,16 +158,21 @@ class Client:
 
 
 class Site:
-    """A running server and the folder it serves; `stop` it, or use it in a `with`."""
+    """A running server and the folder it serves; `stop` it, or use it in a `with`.
+
+    `folder` is where its files are, for changing them while it runs.
+    """
 
     def __init__(self, files: Files, program: Program, runner: Runner,
                  options: Sequence[str] = ()) -> None:
         self._stack = ExitStack()
         self._shown = " ".join([program.name, *options])
+        place = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ymawky-")))
+        self.folder = place / "home"
         try:
             self.process: Process = self._stack.enter_context(started(
                 runner, program.data, program.name,
-                ["--port", "0", "--address", "127.0.0.1", *options, "."], files))
+                ["--port", "0", "--address", "127.0.0.1", *options, "."], files, place=place))
             line = self._first_line()
             found = re.search(rb"http://127\.0\.0\.1:(\d+)/", line)
             if found is None:

@@ -12,9 +12,12 @@ from typing import Final
 
 from ymawky_kit.view.core import View, columns, count, esc, printable, table, tag
 
-#: Fields of a reply that differ from day to day or from copy to copy.
+#: Fields of a head that differ from day to day or from copy to copy.
 _VARYING: Final = re.compile(
-    rb"^((?:Date|Last-Modified|ETag): )([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+    rb"^((?:Date|Last-Modified|ETag|If-(?:Unm|M)odified-Since): )([^\r\n]*)",
+    re.IGNORECASE | re.MULTILINE)
+#: The digits of an entity tag, which also stand in conditions and are a boundary.
+_TAG: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{48}(?![0-9A-Za-z])")
 _NOTHING: Final = "(nothing came back before the connection was closed)"
 #: Bytes of each direction that a byte view shows, unless told otherwise.
 BYTES_SHOWN: Final = 512
@@ -47,14 +50,12 @@ class Exchange(View):
 
     def bytes(self, limit: int = BYTES_SHOWN) -> Bytes:
         """Both directions byte by byte, at most `limit` bytes of each."""
-        return Bytes([Side("the client sends", self.request, ()),
+        return Bytes([Side("the client sends", self.request, varying(self.request)),
                       Side("the server answers", self.reply, varying(self.reply))], limit)
 
     def _sides(self) -> tuple[list[str], list[str], str]:
-        asked = _lines(self.request)
-        head = _VARYING.sub(rb"\1(today's)", self.head)
-        body = self.body[:2000].decode("utf-8", "backslashreplace")
-        return asked, _lines(head), body
+        body = _TAG.sub(b"(48 digits)", self.body[:2000]).decode("utf-8", "backslashreplace")
+        return _masked_lines(self.request), _masked_lines(self.head), body
 
     def text(self) -> str:
         asked, head, body = self._sides()
@@ -82,10 +83,19 @@ def _lines(data: bytes) -> list[str]:
     return data.decode("latin-1").rstrip("\r\n").split("\r\n")
 
 
-def varying(reply: bytes) -> tuple[range, ...]:
-    """Where a reply's head holds values that will be others tomorrow."""
-    head = reply.partition(b"\r\n\r\n")[0]
-    return tuple(range(*found.span(2)) for found in _VARYING.finditer(head))
+def _masked_lines(data: bytes) -> list[str]:
+    """The lines of a message, with words in the place of what will be another tomorrow."""
+    head, between, rest = data.partition(b"\r\n\r\n")
+    head = _TAG.sub(b"(48 digits)", _VARYING.sub(rb"\1(today's)", head))
+    return _lines(head + between + rest)
+
+
+def varying(message: bytes) -> tuple[range, ...]:
+    """Where a message holds values that will be others tomorrow."""
+    head = message.partition(b"\r\n\r\n")[0]
+    found = [range(*one.span(2)) for one in _VARYING.finditer(head)]
+    tags = [range(*one.span()) for one in _TAG.finditer(message)]
+    return (*found, *(one for one in tags if not any(one.start in part for part in found)))
 
 
 @dataclass(frozen=True, slots=True)
