@@ -13,6 +13,7 @@ import importlib
 import mmap
 import os
 from collections.abc import Callable
+from functools import cache
 from struct import Struct
 from typing import Final
 
@@ -51,6 +52,7 @@ REFUSALS_MAX: Final = 200
 _JUNK: Final = 0xDEAD_0000_0000_0000
 
 
+@cache
 def load_rows() -> None:
     """Import every row module, so that the table is complete."""
     for name in ROW_MODULES:

@@ -78,10 +78,7 @@ def load(memory: Memory, data: bytes, *, slide: int = 0) -> Loaded:
     _rebase(memory, macho, slide)
     start = macho.find(EntryPoint)
     entry = header + (start.offset if isinstance(start, EntryPoint) else 0)
-    symbols = SymbolTable(
-        (symbol.name, symbol.address + slide) for symbol in macho.symbols if symbol.section
-    )
-    return Loaded(macho, slide, header, entry, _text(macho, slide), symbols)
+    return Loaded(macho, slide, header, entry, _text(macho, slide), _symbols(data, slide))
 
 
 @lru_cache(maxsize=4)           # a notebook calls the functions of one program again and again
@@ -91,6 +88,12 @@ def _accepted(data: bytes) -> MachO:
     if problems:
         raise Refused(problems)
     return read(data)
+
+
+@lru_cache(maxsize=4)
+def _symbols(data: bytes, slide: int) -> SymbolTable:
+    return SymbolTable((symbol.name, symbol.address + slide)
+                       for symbol in _accepted(data).symbols if symbol.section)
 
 
 def _text(macho: MachO, slide: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from functools import lru_cache
 from typing import Final
 
 #: What stands in their place: udf, which is an exception everywhere.
@@ -46,15 +47,16 @@ def is_unsafe(word: int) -> bool:
     return word & _RANDOM[0] == _RANDOM[1]
 
 
-def find(code: bytes) -> list[tuple[int, int]]:
+@lru_cache(maxsize=8)           # machines are made for the same program again and again
+def find(code: bytes) -> tuple[tuple[int, int], ...]:
     """(offset, word) of every unsafe word of code that starts at a multiple of 4."""
     words = array("I", code[:len(code) & -4])
     if sys.byteorder == "big":
         words.byteswap()
     # The vector groups have these bits in common, which rule nearly every word out.
-    return [
+    return tuple(
         (4 * index, word)
         for index, word in enumerate(words)
         if (word & 0x8E40_0000 == 0x0E40_0000 or word >> 6 == _RANDOM[1] >> 6)
         and is_unsafe(word)
-    ]
+    )
