@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ import nbformat
 import pytest
 
 from ymawky_kit.lab import notebook as nb
+from ymawky_kit.lab import regen as regenerating
 from ymawky_kit.lab.magics import assets
-from ymawky_kit.lab.regen import load_rules, regenerate, sanitize, tidy
+from ymawky_kit.lab.regen import Regenerated, load_rules, regen, sanitize, tidy
 from ymawky_kit.source import KitError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,17 +152,21 @@ def write(tmp_path: Path, *sources: str) -> Path:
     return path
 
 
+def regenerate(path: Path) -> Regenerated:
+    return asyncio.run(regenerating.regenerate(path, RULES))
+
+
 def test_regen_stores_what_a_cell_shows_and_the_second_time_nothing_moves(tmp_path: Path) -> None:
     path = write(tmp_path, "print('a'); print('b')", "%load_ext ymawky_kit.lab",
                  "%%asm mine\nfunc mine\n    ret", "{1: 'x'}")
-    first = regenerate(path, RULES)
+    first = regenerate(path)
     assert first.moved
     path.write_text(first.text)
     cells = json.loads(first.text)["cells"]
     assert [["a\n", "b\n"]] == [o["text"] for o in cells[0]["outputs"]]
     assert ["<!-- style and player -->"] == cells[1]["outputs"][0]["data"]["text/html"]
     assert "mine: 1 instruction, 4 bytes\n" == cells[2]["outputs"][0]["data"]["text/plain"][0]
-    assert not regenerate(path, RULES).moved
+    assert not regenerate(path).moved
 
 
 def test_style_and_player_are_one_element_each() -> None:
@@ -168,12 +175,43 @@ def test_style_and_player_are_one_element_each() -> None:
 
 def test_regen_refuses_a_misspelt_magic(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"UsageError|stderr"):
-        regenerate(write(tmp_path, "%nosuch"), RULES)
+        regenerate(write(tmp_path, "%nosuch"))
 
 
 def test_regen_names_the_notebook_and_the_error_of_a_cell_that_fails(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"09-x\.ipynb: .*ZeroDivisionError"):
-        regenerate(write(tmp_path, "1/0"), RULES)
+        regenerate(write(tmp_path, "1/0"))
+
+
+def test_regen_of_several_says_what_moved_in_their_order(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They run side by side; what is said and stored does not depend on who ends first."""
+    monkeypatch.setattr(regenerating, "AT_A_TIME", 3)
+    made = [tmp_path / f"09-{n}.ipynb" for n in (7, 8, 9)]
+    for n, path in enumerate(made):
+        write(tmp_path, f"import time; time.sleep({(2 - n) / 4}); print({n})").rename(path)
+    monkeypatch.setattr(regenerating.nb, "paths", lambda chosen: made)
+    begun: list[str] = []
+    said = regen(made, pages=False, progress=lambda path: begun.append(path.name))
+    assert [f"{path.name}: stored outputs differ from what it shows now" for path in made] == said
+    assert {path.name for path in made} == set(begun) and len(begun) == 3
+    assert ["0\n", "1\n", "2\n"] == [
+        json.loads(path.read_text())["cells"][0]["outputs"][0]["text"][0] for path in made]
+    assert [] == regen(made, pages=False)
+
+
+def test_one_notebook_that_fails_ends_the_others_and_nothing_is_stored(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regenerating, "AT_A_TIME", 2)
+    slow = write(tmp_path, "import time; time.sleep(30)").rename(tmp_path / "09-slow.ipynb")
+    bad = write(tmp_path, "1/0")
+    before = [slow.read_text(), bad.read_text()]
+    monkeypatch.setattr(regenerating.nb, "paths", lambda chosen: [slow, bad])
+    start = time.monotonic()
+    with pytest.raises(KitError, match="ZeroDivisionError"):
+        regen(pages=False)
+    assert time.monotonic() - start < 20
+    assert before == [slow.read_text(), bad.read_text()]
 
 
 def test_an_assembly_error_in_a_cell_is_a_real_exception_without_traceback(tmp_path: Path) -> None:
@@ -181,7 +219,7 @@ def test_an_assembly_error_in_a_cell_is_a_real_exception_without_traceback(tmp_p
     book = nb.read(path)
     book["cells"][1]["metadata"]["tags"] = ["raises-exception"]
     path.write_text(nb.dumps(book))
-    error = json.loads(regenerate(path, RULES).text)["cells"][1]["outputs"][0]
+    error = json.loads(regenerate(path).text)["cells"][1]["outputs"][0]
     assert "KitError" == error["ename"]
     assert error["evalue"].startswith("cell:3:5: error: unknown mnemonic 'movv'")
     assert "^~~~" in error["evalue"]

@@ -8,6 +8,8 @@ applied to what is stored as well.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from ymawky_kit.source import KitError
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CELL_TIMEOUT_SECONDS: Final = 60
+#: Notebooks that run at a time: each keeps a processor busy.
+AT_A_TIME: Final = max(1, min(4, os.cpu_count() or 1))
 
 Rules = tuple[tuple[re.Pattern[str], str], ...]
 
@@ -62,7 +66,7 @@ class Regenerated:
         return self.text != self.was
 
 
-def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
+async def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
     """Run every cell in a fresh kernel; raises :class:`KitError` naming the cell that fails."""
     import nbformat
     from nbclient import NotebookClient
@@ -78,7 +82,7 @@ def execute(notebook: nb.Notebook, where: Path) -> nb.Notebook:
         coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(where)}})
     try:
-        client.execute()
+        await client.async_execute()
     except CellExecutionError as error:
         raise KitError.of(f"a cell raised {error.ename}: {error.evalue}",
                           hint="tag it raises-exception if that is what it shows") from None
@@ -132,13 +136,13 @@ def _output(output: dict[str, Any], rules: Rules) -> dict[str, Any]:
     return kept
 
 
-def regenerate(path: Path, rules: Rules) -> Regenerated:
+async def regenerate(path: Path, rules: Rules) -> Regenerated:
     """Run one notebook; raises :class:`KitError` when a cell or a rule fails."""
     import nbformat
 
     stored = nb.read(path)
     try:
-        done = tidy(execute(stored, path.parent), rules)
+        done = tidy(await execute(stored, path.parent), rules)
     except KitError as error:
         raise KitError.of(f"{path.name}: {error}") from None
     broken = nb.faults(path.name, done)
@@ -147,6 +151,28 @@ def regenerate(path: Path, rules: Rules) -> Regenerated:
     text = nb.dumps(done)
     nbformat.validate(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
     return Regenerated(path, text, path.read_text(encoding="utf-8"))
+
+
+async def _all(paths: Sequence[Path], rules: Rules,
+               begin: Callable[[Path], None]) -> list[Regenerated]:
+    """Run notebooks, some at a time; the first failure ends the others."""
+    room = asyncio.Semaphore(AT_A_TIME)
+
+    async def one(path: Path) -> Regenerated:
+        async with room:
+            begin(path)
+            return await regenerate(path, rules)
+
+    # The long ones first, so that none is left over at the end.
+    tasks = {path: asyncio.create_task(one(path))
+             for path in sorted(paths, key=lambda path: -path.stat().st_size)}
+    try:
+        await asyncio.gather(*tasks.values())
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return [tasks[path].result() for path in paths]
 
 
 def regen(chosen: Sequence[Path] = (), *, check: bool = False,
@@ -158,14 +184,11 @@ def regen(chosen: Sequence[Path] = (), *, check: bool = False,
     """
     rules = load_rules(nb.folder().parent / "tests" / "nbval_sanitize.cfg")
     said = []
-    for path in nb.paths(chosen):
-        if progress is not None:
-            progress(path)
-        result = regenerate(path, rules)
+    for result in asyncio.run(_all(nb.paths(chosen), rules, progress or (lambda path: None))):
         if result.moved:
-            said.append(f"{path.name}: stored outputs differ from what it shows now")
+            said.append(f"{result.path.name}: stored outputs differ from what it shows now")
             if not check:
-                path.write_text(result.text, encoding="utf-8")
+                result.path.write_text(result.text, encoding="utf-8")
     if pages:
         from ymawky_kit.lab import growth
 
