@@ -52,6 +52,14 @@ def test_a_call_counts_once_for_each_of_its_inputs() -> None:
     assert {"u64_parse": (3, 0)} == counts()
 
 
+def test_what_is_only_broken_on_purpose_is_not_shown() -> None:
+    show("lib/number", "u64_parse")
+    edit("guard/timer", "guard_arm", "#1", "#2")
+    edit("lib/number", "u64_parse", "mul     x0, x0, x4", "madd    x0, x0, x4, xzr")
+    assert ["u64_parse"] == list(counts())
+    undo()
+
+
 def test_files_and_plans_are_inputs() -> None:
     show("platform/darwin/file", "file_open")
     call("file_open", "a", files={"a": b"x"})

@@ -142,7 +142,7 @@ class Workbench:
     free: dict[str, str] = field(default_factory=dict)
     #: name of such a cell -> the program that it leans on, "" for the newest
     bases: dict[str, str] = field(default_factory=dict)
-    #: (module, function) of the book that a cell has shown, in their order
+    #: (module, function) that a cell has shown with the book's text, in their order
     shown: dict[tuple[str, str], None] = field(default_factory=dict)
     #: the last program made around a function, which is often called many times
     _built: dict[tuple[object, ...], Program] = field(default_factory=dict)
@@ -176,7 +176,7 @@ class Workbench:
             raise
         item = book.item(name) if name else None
         for one in book.items if item is None else [item]:
-            if one.kind == "function":
+            if one.kind == "function" and not differs:
                 self.shown[module, one.names[0]] = None
         if item is not None and item.kind == "macro":
             rows: list[Row] = []
