@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,10 @@ def at(asm: Asm, path: bytes, slash: bool = False, fields: bytes = LENGTH) -> Co
 def tree(top: Path) -> dict[str, bytes]:
     return {str(path.relative_to(top)): path.read_bytes() for path in sorted(top.rglob("*"))
             if path.is_file() and not path.is_symlink()}
+
+
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 WANT = {b"new": 0, b"f": 0, b"d": 409, b"d/f": 0, b"d/new": 0, b"no/new": 409, b"f/new": 409,
@@ -79,6 +84,27 @@ def put(asm: Asm, path: bytes, body: bytes = b"hello") -> int:
         asm.call("upload_drop", conn.address)
         return result.value
     return int(conn.reply["REPLY_STATUS"])
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_connection_that_ends_in_the_middle_leaves_nothing(
+    writing: Asm, tmp_path: Path, started: bool
+) -> None:
+    """Whoever serves it: an event loop has no way out of a function to put it on."""
+    one, two = socket.socketpair()
+    with two, folder(writing, tmp_path):
+        before = descriptors()
+        conn = arrived(writing, LENGTH, fd=one.detach())
+        conn.set_path(b"d/new")
+        assert 0 == writing.call("upload_plan", conn.address).value
+        if started:
+            assert not writing.call("upload_open", conn.address).carry
+            writing.call("body_begin", conn.address)
+            writing.call("body_take", conn.address, writing.alloc(b"he"), 2)
+            assert b"he" in tree(tmp_path).values()
+        writing.call("connection_end", conn.address)
+        assert before - 1 == descriptors()
+    assert {"d/f": b"older\n", "f": b"old\n"} == tree(tmp_path)
 
 
 def test_a_new_file_is_201_and_a_new_version_204(writing: Asm, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@
 
 // place_look - open the directory of CONN_PATH, and look at the last name
 //
+// From here on the connection holds something, and connection_end gives it back
+// when nobody has done so before.
+//
 //   In     x0 connection, CONN_PATH is not the root
 //   Out    C clear: x0 S_IF kind, 0 for nothing there; UPLOAD_FOLDER is open,
 //          and CONN_STAT describes what is there
@@ -29,7 +32,7 @@
 //   Clob   x1-x17
 //   Frame  32: x29 x30, x19 x20
 //
-//   x19 connection   x20 errno
+//   x19 connection   x20 errno   x1 what is held, or the function that frees it
 func place_look
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
@@ -42,6 +45,8 @@ func place_look
     mov     w2, #-1
     str     w1, [x19, #CONN_UPLOAD + UPLOAD_HELD]
     stp     w0, w2, [x19, #CONN_UPLOAD + UPLOAD_FOLDER]     // and UPLOAD_FD
+    addr    x1, upload_drop
+    str     x1, [x19, #CONN_REPLY + REPLY_FREE]
     mov     x0, x19
     bl      place_kind
     b.cs    Lplace_look_failed
