@@ -10,8 +10,8 @@
 // Gives    upload_plan upload_open upload_finish upload_drop
 // Needs    place_look place_lock place_name file_create_below file_rename_below
 //          file_remove_below fd_sync fd_stat fd_close process_number
-//          condition_check etag_write head_field text_same status_from_errno
-//          mem_copy reply_number reply_begin reply_end config
+//          condition_check etag_end head_field text_same status_from_errno
+//          mem_copy reply_number reply_begin config
 // Memory   none of its own
 // Spec     RFC 9110 9.3.4 (PUT), 10.1.1 (Expect), 14.5 (Content-Range)
 // Tests    tests/asm/test_upload.py, tests/http/test_writing.py
@@ -427,16 +427,9 @@ Lupload_reply_begin:
     mov     x2, #upload_empty_len
     bl      mem_copy
 Lupload_reply_tag:
-    addr    x1, upload_tag
-    mov     x2, #upload_tag_len
-    bl      mem_copy
     mov     x1, x19
-    bl      etag_write
-    mov     w2, #'\r' | '\n' << 8
-    strh    w2, [x0], #2
-    mov     x1, x0
-    mov     x0, x19
-    bl      reply_end
+    bl      etag_end
+
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
     ret
@@ -481,4 +474,3 @@ string field_content_encoding, "content-encoding"
 string field_expect, "expect"
 string expect_continue, "100-continue"
 string upload_empty, "Content-Length: 0\r\n"
-string upload_tag, "ETag: "

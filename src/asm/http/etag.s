@@ -4,8 +4,8 @@
 // written to, or replaced by another, gets another tag. So the tag is strong:
 // two replies with the same one have the same bytes.
 //
-// Gives    etag_write etag_digits etag_listed
-// Needs    nothing
+// Gives    etag_write etag_digits etag_end etag_listed
+// Needs    mem_copy reply_end
 // Memory   none of its own
 // Spec     RFC 9110 8.8.3 (ETag), 8.8.3.2 (comparison), 5.6.1 (lists)
 // Tests    tests/asm/test_etag.py
@@ -81,6 +81,32 @@ func etag_digits
     tbl     v3.16b, {v0.16b}, v3.16b
     str     q3, [x0], #16
     ret
+
+// etag_end - write the field with the tag of a file, and end the head
+//
+//   In     x0 cursor   x1 connection, CONN_STAT describes the file
+//   Out    nothing; the head is complete
+//   Clob   x0-x6 v0-v4
+//   Frame  16: x29 x30
+//
+//   x6 connection   x0 cursor   x1 text, or the cursor   x2 its length, or the
+//   end of a line
+func etag_end
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, sp
+    mov     x6, x1
+
+    addr    x1, etag_field
+    mov     x2, #etag_field_len
+    bl      mem_copy
+    mov     x1, x6
+    bl      etag_write
+    mov     w2, #'\r' | '\n' << 8
+    strh    w2, [x0], #2
+    mov     x1, x0
+    mov     x0, x6
+    ldp     x29, x30, [sp], #16
+    b       reply_end
 
 // etag_listed - does a list of tags hold the one of our file?
 //
@@ -164,3 +190,4 @@ rodata
 .p2align 4
 etag_letters:
     .ascii  "0123456789abcdef"
+string etag_field, "ETag: "

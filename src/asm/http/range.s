@@ -2,8 +2,8 @@
 //
 // Gives    range_apply range_offer range_reply (slot: range)
 // Needs    condition_check condition_date head_alone etag_write etag_digits
-//          etag_listed multipart_plan part_range parts_add mem_copy text_same
-//          reply_begin reply_number reply_end reply_drop page_plan
+//          etag_end etag_listed multipart_plan part_range parts_add mem_copy
+//          text_same reply_begin reply_number reply_end reply_drop page_plan
 // Memory   none of its own
 // Spec     RFC 9110 14 (ranges), 13.1.5 (If-Range), 15.4.5 (304), 15.5.17 (416)
 // Tests    tests/asm/test_range.py, tests/http/test_ranges.py
@@ -422,8 +422,7 @@ Lrange_reply_done:
 //   Clob   x0-x10 v0-v4
 //   Frame  32: x29 x30, x19
 //
-//   x19 connection   x0 cursor   x1 text, or the cursor   x2 its length, or the
-//   end of a line
+//   x19 connection   x0 cursor
 func range_unchanged
     stp     x29, x30, [sp, #-32]!
     mov     x29, sp
@@ -434,16 +433,8 @@ func range_unchanged
     str     xzr, [x19, #CONN_REPLY + REPLY_LENGTH]
     mov     x1, #304
     bl      reply_begin
-    addr    x1, range_tag
-    mov     x2, #range_tag_len
-    bl      mem_copy
     mov     x1, x19
-    bl      etag_write
-    mov     w2, #'\r' | '\n' << 8
-    strh    w2, [x0], #2
-    mov     x1, x0
-    mov     x0, x19
-    bl      reply_end
+    bl      etag_end
 
     ldr     x19, [sp, #16]
     ldp     x29, x30, [sp], #32
@@ -490,6 +481,5 @@ string range_name, "range"
 string range_if, "if-range"
 string range_unit, "bytes="
 string range_star, "Content-Range: bytes */"
-string range_tag, "ETag: "
 string range_bytes, "Accept-Ranges: bytes\r\nETag: \""
     .skip   3                       // it is copied as 32 bytes

@@ -132,6 +132,14 @@ def etag_digits(asm: Asm, _: Path) -> None:
 
 
 @driver
+def etag_end(asm: Asm, _: Path) -> None:
+    conn = with_file(asm)
+    out = conn.address + constants("conn.inc")["CONN_OUT"]
+    asm.call("etag_end", out, conn.address)
+    assert b"ETag: " + tag(asm, conn) + b"\r\n\r\n" == conn.head
+
+
+@driver
 def etag_listed(asm: Asm, _: Path) -> None:
     ours = tag(asm, with_file(asm))
     for text in (b"", ours, b"W/" + ours, b"W" + ours, b'"a", ' + ours, b'"a" ' + ours, b'"',
