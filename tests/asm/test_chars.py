@@ -13,7 +13,7 @@ CLASSES = {
     "CHAR_QUERY": VISIBLE - set(b'"#<>'),
     "CHAR_HOST": ALNUM | set(b"-._~!$&'()*+,;="),
     "CHAR_VALUE": {9, 32} | VISIBLE | set(range(0x80, 0x100)),
-    "CHAR_PLAIN": ALNUM | set(b"-._~!$&'()*+,;=@/"),
+    "CHAR_PLAIN": ALNUM | set(b"-._~!$()*+,=@/"),
     "CHAR_NAME": VISIBLE - set(b'"#<>?\\%/'),
 }
 
@@ -29,3 +29,8 @@ def test_every_byte_is_in_the_classes_it_should_be(asm: Asm) -> None:
 def test_what_is_plain_may_stand_in_a_path() -> None:
     """Else a redirect would lead to an address that the server refuses."""
     assert CLASSES["CHAR_PLAIN"] <= CLASSES["CHAR_PATH"]
+
+
+def test_what_is_plain_means_nothing_to_html() -> None:
+    """Links of listings stand in attributes, and in the text of pages as they are."""
+    assert not CLASSES["CHAR_PLAIN"] & set(b"<>&\"'`;")

@@ -885,7 +885,7 @@ def segment_back(asm: Asm, _: Path) -> None:
 @driver
 def path_encode(asm: Asm, _: Path) -> None:
     for path in (b"", b"a/b", b"a b%\xff"):
-        asm.call("path_encode", asm.alloc(3 * len(path)), asm.alloc(path), len(path))
+        asm.call("path_encode", asm.alloc(3 * len(path) + 1), asm.text(path))
 
 
 @driver

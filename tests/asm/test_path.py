@@ -133,12 +133,12 @@ def test_a_result_just_fits_or_is_not_found(asm: Asm, size: int) -> None:
     assert (0, b"x" * (size - 2), False) == resolve(asm, escaped, size)
 
 
-@given(st.binary(max_size=60))
+@given(st.binary(max_size=60).map(lambda path: path.replace(b"\0", b"")))
 def test_an_encoded_path_is_what_quote_makes(asm: Asm, path: bytes) -> None:
     asm.reset()
-    room = asm.alloc(3 * len(path))
-    end = asm.call("path_encode", room, asm.alloc(path), len(path)).value
-    want = quote(path, safe="-._~!$&'()*+,;=@/").encode()
+    room = asm.alloc(3 * len(path) + 1)
+    end = asm.call("path_encode", room, asm.text(path)).value
+    want = quote(path, safe="-._~!$()*+,=@/").encode()
     assert want == asm.peek(room, end - room)
 
 
@@ -146,7 +146,7 @@ def test_an_encoded_path_is_what_quote_makes(asm: Asm, path: bytes) -> None:
 def test_a_redirect_leads_to_the_same_path(asm: Asm, names: list[bytes]) -> None:
     path = b"/".join(names)
     asm.reset()
-    room = asm.alloc(3 * len(path))
-    end = asm.call("path_encode", room, asm.alloc(path), len(path)).value
+    room = asm.alloc(3 * len(path) + 1)
+    end = asm.call("path_encode", room, asm.text(path)).value
     encoded = asm.peek(room, end - room)
     assert (0, path, True) == resolve(asm, b"/" + encoded + b"/")

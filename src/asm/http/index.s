@@ -1,7 +1,7 @@
 // index.s - the HTML of a listing: top, rows, bottom
 //
 // Gives    listing_top listing_row listing_bottom
-// Needs    mem_copy name_plain link_write html_write size_write time_write
+// Needs    mem_copy name_plain path_encode html_write size_write time_write
 // Memory   none of its own
 // Spec     HTML 13.1.2.4 (which end tags may be left out)
 // Tests    tests/asm/test_listing.py, tests/http/test_listing.py
@@ -194,7 +194,7 @@ func row_encoded
     mov     x29, sp
 
     mov     x1, x20
-    bl      link_write
+    bl      path_encode
     mov     w1, #'/'
     strb    w1, [x0]
     add     x0, x0, x21             // only a directory keeps the slash

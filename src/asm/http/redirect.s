@@ -3,8 +3,10 @@
 // Gives    redirect_plan path_encode
 // Needs    reply_begin mem_copy page_build page_finish char_class
 // Memory   none of its own
-// Spec     RFC 9110 15.4.2 (301), 10.2.2 (Location); RFC 3986 2.1
-// Tests    tests/asm/test_path.py, tests/asm/test_reply.py
+// Spec     RFC 9110 15.4.2 (301), 10.2.2 (Location); RFC 3986 2.1, 2.3,
+//          4.2 (no colon in front)
+// Tests    tests/asm/test_path.py, tests/asm/test_reply.py,
+//          tests/asm/test_escape.py
 // SPDX-License-Identifier: MIT
 
 .include "abi.inc"
@@ -41,7 +43,6 @@ func redirect_plan
     mov     x2, #redirect_location_len
     bl      mem_copy
     add     x1, x19, #CONN_PATH
-    ldr     x2, [x19, #CONN_PATH_LEN]
     bl      path_encode
     mov     w1, #'/'
     strb    w1, [x0], #1
@@ -59,36 +60,37 @@ func redirect_plan
     ldp     x29, x30, [sp], #32
     ret
 
-// path_encode - write a path, percent-encoded
+// path_encode - write a path as part of a link, percent-encoded
 //
-//   In     x0 cursor   x1 path   x2 length in bytes
+// In an attribute of HTML, with quotes around it, it needs nothing more: what
+// stays as it is means nothing there.
+//
+//   In     x0 cursor, one byte too many may be written
+//   x1 path, ends with NUL
 //   Out    x0 cursor, at most three bytes further for each byte of the path
-//   Clob   x1-x6
+//   Clob   x1-x5
 //   Frame  none (leaf)
 //
-//   x0 cursor   x1 cursor in the path   x2 end   x3 byte
-//   x4 its class, or a digit   x5 char_class   x6 hexadecimal digits
+//   x0 cursor   x1 cursor in the path   x2 byte   x3 its class, or a digit
+//   x4 char_class   x5 hexadecimal digits
 func path_encode
-    add     x2, x1, x2
-    addr    x5, char_class
-    addr    x6, redirect_digits
+    addr    x4, char_class
+    addr    x5, redirect_digits
 Lpath_encode_next:
-    cmp     x1, x2
-    b.eq    Lpath_encode_done
-    ldrb    w3, [x1], #1
-    ldrb    w4, [x5, x3]
-    tbz     w4, #CHAR_PLAIN, Lpath_encode_escape
+    ldrb    w2, [x1], #1
+    ldrb    w3, [x4, x2]
+    strb    w2, [x0], #1
+    tbnz    w3, #CHAR_PLAIN, Lpath_encode_next
+    sub     x0, x0, #1              // or something in its place
+    cbz     w2, Lpath_encode_done
+    mov     w3, #'%'
     strb    w3, [x0], #1
-    b       Lpath_encode_next
-Lpath_encode_escape:
-    mov     w4, #'%'
-    strb    w4, [x0], #1
-    lsr     w4, w3, #4
-    ldrb    w4, [x6, x4]
-    strb    w4, [x0], #1
-    and     w4, w3, #15
-    ldrb    w4, [x6, x4]
-    strb    w4, [x0], #1
+    lsr     w3, w2, #4
+    ldrb    w3, [x5, x3]
+    strb    w3, [x0], #1
+    and     w3, w2, #15
+    ldrb    w3, [x5, x3]
+    strb    w3, [x0], #1
     b       Lpath_encode_next
 Lpath_encode_done:
     ret

@@ -167,12 +167,6 @@ def name_plain(asm: Asm, _: Path) -> None:
 
 
 @driver
-def link_write(asm: Asm, _: Path) -> None:
-    for name in (b"", b"a.txt", b"a b&\xff\n"):
-        asm.call("link_write", asm.alloc(3 * len(name) + 1), asm.text(name))
-
-
-@driver
 def html_write(asm: Asm, _: Path) -> None:
     for name in (b"", b"a.txt", b"<b>&\xff\n", "grün".encode()):
         asm.call("html_write", asm.alloc(5 * len(name) + 1), asm.text(name))
