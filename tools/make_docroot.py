@@ -49,14 +49,22 @@ ERRORS: Final = {
     403: ("Forbidden", "It is there, but it is not for reading."),
     404: ("Not found", "There is nothing at this address."),
     405: ("Method not allowed", "This can be read, but not with that method."),
+    408: ("Too slow", "The request took too long to arrive."),
+    409: ("Does not fit", "This cannot be done to what is here now."),
+    411: ("How long is it?", "The request has a body, and must say how long that is."),
     412: ("Not what was meant", "What is here is not what the request was meant for."),
+    413: ("Too large", "The server does not take a body of that size."),
     414: ("Address too long", "The server stopped reading an address without end."),
+    415: ("Not as it is", "Files are kept as they are; this one was sent compressed."),
     416: ("Behind the end", "The file ends before the part that was asked for."),
+    417: ("Too much expected", "The request expects what this server does not do."),
+    421: ("Not this server", "This server does not speak for that address."),
     431: ("Headers too large", "More header than anybody needs; the server stopped reading."),
     500: ("Something failed here", "The fault is on this side. It is not yours."),
     501: ("Not implemented", "The server does not know this method."),
     503: ("Too busy", "All hands are taken. Please come back in a moment."),
     505: ("Version not supported", "This server speaks HTTP/1.0 and HTTP/1.1."),
+    507: ("No room left", "There is no room for this. Nothing has changed."),
 }
 
 
