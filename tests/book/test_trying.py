@@ -17,13 +17,17 @@ from ymawky_kit.lab.trying import tried
 from ymawky_kit.source import KitError
 
 
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    trying.forget()
-    yield
+def nothing() -> None:
     for kept in (BENCH.free, BENCH.bases, BENCH.changed, BENCH.shown):
         kept.clear()
     trying.forget()
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    nothing()
+    yield
+    nothing()
 
 
 def show(module: str, function: str = "") -> None:
