@@ -80,6 +80,11 @@ def test_a_recording_stops_at_its_limit_and_says_so() -> None:
     assert "Only the first 50 steps" in recorded.ending
 
 
+def test_a_recording_shows_memory_up_to_a_struct_request() -> None:
+    recorded = step("text_word", bytearray(96), bytearray(97))
+    assert [("x0", 96)] == [(name, len(data)) for name, _, data in recorded.memory]
+
+
 def test_the_stack_begins_at_the_same_place_every_time() -> None:
     """Among the strings above it are random numbers: their lengths must not vary."""
     for length in range(1, 17):     # sp is rounded: some length is always at the edge

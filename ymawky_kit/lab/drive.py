@@ -44,6 +44,8 @@ Plan = str | Sequence[str] | None
 Files = Mapping[str, bytes | str | None]
 
 STEP_LIMIT: Final = 600
+#: Of the memory given to a function, a player shows pieces up to here: a struct request.
+WATCHED_BYTES: Final = 96
 RUN_SECONDS: Final = 30.0
 CALL_LIMIT: Final = 10_000_000
 _FAULT: Final = re.compile(r"(?P<call>\w+)\s+(?P<nth>\d+|all)\s*"
@@ -516,8 +518,8 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
     memory = [(name, address, bytes(content.encode() if isinstance(content, str) else content))
               for name, address, content in bench.blocks]
     return Trace(steps, start=start, names=names, labels=labels,
-                 memory=[m for m in memory if len(m[2]) <= 64], title=title, ending=ending,
-                 folded=folded)
+                 memory=[m for m in memory if len(m[2]) <= WATCHED_BYTES],
+                 title=title, ending=ending, folded=folded)
 
 
 def _from_the_fork_on(start: Mapping[str, int], steps: Sequence[Step],
