@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ymawky_kit import chapters, macho
 from ymawky_kit.asm import assemble
@@ -32,6 +32,9 @@ from ymawky_kit.view.listing import Listing, Row
 
 #: The name that errors give a cell, as in `cell:3:5: error: …`.
 CELL: Final = "cell"
+
+#: Programs around functions that are kept: a loop may call some in turn.
+_KEPT_MAX: Final = 8
 
 #: What a function needs that is tried on its own: a place to begin that is never run.
 _STAND: Final = Source("stand", '.include "abi.inc"\n.include "macros.inc"\n'
@@ -144,7 +147,7 @@ class Workbench:
     bases: dict[str, str] = field(default_factory=dict)
     #: (module, function) that a cell has shown with the book's text, in their order
     shown: dict[tuple[str, str], None] = field(default_factory=dict)
-    #: the last program made around a function, which is often called many times
+    #: the last programs made around functions, which are often called many times
     _built: dict[tuple[object, ...], Program] = field(default_factory=dict)
     #: the same for `carries`
     _carrying: dict[tuple[object, ...], bool] = field(default_factory=dict)
@@ -280,7 +283,7 @@ class Workbench:
         """A program that holds `function` and all it needs, to call it by itself."""
         key = (function, self._state(), _stamp())
         if key not in self._built:
-            self._built.clear()         # an older state is not likely to come back
+            _make_room(self._built, key)
             self._built[key] = self._build_around(function)
         return self._built[key]
 
@@ -316,7 +319,7 @@ class Workbench:
         built = (key for key in self._built if key[:2] == asked)    # asked for just now
         key = next(built, None) or (*asked, _stamp())
         if key not in self._carrying:
-            self._carrying.clear()
+            _make_room(self._carrying, key)
             module = self.module_of(function)
             text = (self.changed.get(module, {}).get(function)
                     or Module.read(module).item(function).text)
@@ -515,6 +518,14 @@ def _look() -> tuple[tuple[str, int], ...]:
                 elif "." in entry.name:
                     found.append((entry.path, entry.stat().st_mtime_ns))
     return tuple(found)
+
+
+def _make_room(kept: dict[tuple[object, ...], Any], key: tuple[object, ...]) -> None:
+    """Forget what belongs to another state than `key`, which will not come back, and the oldest."""
+    for old in [one for one in kept if one[1:] != key[1:]]:
+        del kept[old]
+    while len(kept) >= _KEPT_MAX:
+        del kept[next(iter(kept))]
 
 
 _SYMBOLS: Final[dict[tuple[tuple[str, int], ...], dict[str, tuple[str, ...]]]] = {}
