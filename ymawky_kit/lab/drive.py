@@ -66,6 +66,7 @@ def parse_plan(plan: Plan) -> list[Fault]:
     from ymawky_kit.emu.plan import Fault
 
     load_rows()
+    known = {"any", *(row.name for _, row in table.items())} if plan else set()
     faults = []
     for text in [plan] if isinstance(plan, str) else plan or []:
         found = _FAULT.fullmatch(text)
@@ -75,7 +76,6 @@ def parse_plan(plan: Plan) -> list[Fault]:
         if found is None or (found["errno"] and not isinstance(number, int)):
             raise KitError.of(f"'{text}' is not a fault",
                               hint="write it like: write 1: short 5   or: read 2: EINTR")
-        known = {"any", *(row.name for _, row in table.items())}
         if found["call"] not in known:
             near = get_close_matches(found["call"], known, 1)
             raise KitError.of(f"'{text}': there is no system call '{found['call']}'",
