@@ -111,6 +111,25 @@ def test_memory_follows_the_stores_and_goes_back_with_them(
         assert "05 06 1f" == watch.text_content()
 
 
+def test_a_struct_is_shown_in_rows_and_what_a_step_wrote_is_marked(
+    running: Browser, tmp_path: Path,
+) -> None:
+    memory = [("x0", 0x2000, bytes(range(40)))]
+    trace = Trace([Step(0x1000, "str", writes=((0x2010, b"\xaa\xbb"),)), Step(0x1004, "ret")],
+                  start={"x0": 0x2000}, memory=memory)
+    with pages.page(running) as shown:
+        shown.goto(pages.write(tmp_path, trace.html(), static=STATIC).as_uri())
+        watch = shown.locator(".yk-rows code")
+        rows = str(watch.text_content()).splitlines()
+        assert [" 0  00 01", "16  10 11", "32  20 21"] == [row[:9] for row in rows]
+        shown.focus(".yk-player")
+        shown.keyboard.press("ArrowRight")
+        assert "16  aa bb 12" == str(watch.text_content()).splitlines()[1][:12]
+        assert ["aa", "bb"] == watch.locator(".yk-changed").all_text_contents()
+        shown.keyboard.press("ArrowRight")
+        assert [] == watch.locator(".yk-changed").all_text_contents()
+
+
 def test_the_keyboard_steps_and_stays_within_the_recording(
     running: Browser, tmp_path: Path,
 ) -> None:

@@ -97,10 +97,15 @@
       });
       const state = make("div", { class: "yk-pane yk-state" },
         make("table", { "aria-label": "registers" }, make("tbody", {}, ...registers)));
+      const wide = [];                            // a struct: rows under both panes
       this.memoryCells = memory.map(([name, address, hex]) => {
         const cell = make("code", {});
-        state.append(make("p", { class: "yk-watch" }, `${name} at ${address}: `, cell));
-        return { base: BigInt("0x" + address), hex, cell };
+        const rows = hex.length > 64;
+        const watch = make("p", { class: rows ? "yk-watch yk-rows" : "yk-watch" },
+          `${name} at ${address}: `, cell);
+        if (rows) wide.push(watch);
+        else state.append(watch);
+        return { base: BigInt("0x" + address), hex, cell, rows };
       });
 
       this.said = make("p", { class: "yk-said", "aria-live": "polite" });
@@ -109,7 +114,7 @@
         class: "yk-player", tabindex: "0", role: "group",
         "data-lm-suppress-shortcuts": "true",     // arrows are ours, not JupyterLab's
         "aria-label": `${title || "recorded run"}: use the arrow keys to step`,
-      }, make("p", { class: "yk-title" }, title || ""), bar, panes, this.said);
+      }, make("p", { class: "yk-title" }, title || ""), bar, panes, ...wide, this.said);
       box.addEventListener("keydown", (event) => this.key(event));
       this.codePane = code;
 
@@ -158,9 +163,19 @@
         cell.textContent = name === "nzcv" ? flags(registers[name]) : number(registers[name]);
         cell.classList.toggle("yk-changed", name in moved);
       }
-      for (const { base, hex, cell } of this.memoryCells) {
-        const bytes = hex.match(/../g) || [];
-        cell.textContent = bytes.map((b, n) => written.get(base + BigInt(n)) ?? b).join(" ");
+      const fresh = new Set();
+      for (const [address, hex] of (done && done[2]) || []) {
+        for (let n = 0; n < hex.length / 2; n += 1) fresh.add(BigInt("0x" + address) + BigInt(n));
+      }
+      for (const { base, hex, cell, rows } of this.memoryCells) {
+        const parts = (hex.match(/../g) || []).map((before, n) => {
+          const at = base + BigInt(n);
+          const byte = written.get(at) ?? before;
+          const row = rows && n % 16 === 0;       // begins with its offset
+          const gap = row ? `${n ? "\n" : ""}${String(n).padStart(2)}  ` : n ? " " : "";
+          return [gap, fresh.has(at) ? make("b", { class: "yk-changed" }, byte) : byte];
+        });
+        cell.replaceChildren(...parts.flat());
       }
       const next = this.at < steps.length ? steps[this.at][0] : -1;
       this.rows.forEach((row, n) => {
