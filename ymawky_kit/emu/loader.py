@@ -81,7 +81,7 @@ def load(memory: Memory, data: bytes, *, slide: int = 0) -> Loaded:
     return Loaded(macho, slide, header, entry, _text(macho, slide), _symbols(data, slide))
 
 
-@lru_cache(maxsize=4)           # a notebook calls the functions of one program again and again
+@lru_cache(maxsize=16)           # a notebook calls the functions of one program again and again
 def _accepted(data: bytes) -> MachO:
     """A file taken apart; raises Refused when macOS would not run it."""
     problems = refusals(data)
@@ -90,7 +90,7 @@ def _accepted(data: bytes) -> MachO:
     return read(data)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _symbols(data: bytes, slide: int) -> SymbolTable:
     return SymbolTable((symbol.name, symbol.address + slide)
                        for symbol in _accepted(data).symbols if symbol.section)

@@ -47,7 +47,7 @@ def is_unsafe(word: int) -> bool:
     return word & _RANDOM[0] == _RANDOM[1]
 
 
-@lru_cache(maxsize=8)           # machines are made for the same program again and again
+@lru_cache(maxsize=32)           # machines are made for the same program again and again
 def find(code: bytes) -> tuple[tuple[int, int], ...]:
     """(offset, word) of every unsafe word of code that starts at a multiple of 4."""
     words = array("I", code[:len(code) & -4])
