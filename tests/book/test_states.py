@@ -98,6 +98,12 @@ def test_a_good_notebook_has_no_fault() -> None:
     ([cell("x", "if run(answer):\n    undo()")], "ch09-x: cannot be followed"),
     ([cell("x", "f = lambda: undo()")], "ch09-x: cannot be followed"),
     ([cell("x", "%%bash\nls")], "ch09-x: cannot be followed"),
+    ([cell("x", "for n in ('a', 'b'):\n    get_ipython().run_cell_magic("
+                "'asm', f'{n} cat', f'func {n}\\n    b fd_{n}')\ncall('b')")], "ch09-x: .*fd_b"),
+    ([cell("x", "get_ipython().run_cell_magic('asm', 'a', run(answer))")],
+     "ch09-x: cannot be followed"),
+    ([cell("x", "while True:\n    get_ipython().run_cell_magic('asm', 'a', '')")],
+     "ch09-x: cannot be followed"),
 ])
 def test_a_planted_bad_state_is_found(cells: list[dict[str, Any]], said: str) -> None:
     faults = after(*cells).faults
@@ -113,6 +119,8 @@ def test_a_planted_bad_state_is_found(cells: list[dict[str, Any]], said: str) ->
                "edit('first/answer', 'start', text, text.replace('42', '7'))"),
      cell("y", "undo()\nbuild('answer')")],
     [cell("x", "build('hello', swap={'first/hello': 'mine'})")],
+    [cell("x", "for n in ('read', 'write'):\n    get_ipython().run_cell_magic("
+               "'asm', f'{n} cat', 'func {0}\\n    b fd_{0}'.format(n))\ncall('write')")],
 ])
 def test_what_is_meant_is_no_fault(cells: list[dict[str, Any]]) -> None:
     assert [] == after(*cells).faults

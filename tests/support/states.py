@@ -24,7 +24,7 @@ from ymawky_kit.source import KitError
 
 UNKNOWN = object()
 #: Calls that change the sources or build from them.
-STATEFUL = frozenset({"edit", "undo", "build", "reset_server"})
+STATEFUL = frozenset({"edit", "undo", "build", "reset_server", "run_cell_magic"})
 #: Calls that build a function, or a program, that they are given by name.
 BUILDING = frozenset({"call", "step", "serve", "watch", "module"})
 _TEXT_METHODS = frozenset({
@@ -101,7 +101,10 @@ def plain(text: str) -> str:
 def _calls(node: ast.AST) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Call):
-            yield inner.func.id if isinstance(inner.func, ast.Name) else "?"
+            if isinstance(inner.func, ast.Attribute) and inner.func.attr in STATEFUL:
+                yield inner.func.attr
+            else:
+                yield inner.func.id if isinstance(inner.func, ast.Name) else "?"
 
 
 def _decides(tree: ast.AST) -> bool:
@@ -117,7 +120,7 @@ class _Walker:
         self._done = done
         self._names: dict[str, Any] = {"reset_server": reset_server}
         self._functions: dict[str, ast.FunctionDef] = {}
-        self._lab: set[str] = {"reset_server"}
+        self._lab: set[str] = {"reset_server", "run_cell_magic"}
         self._depth = 0
 
     def run(self, body: Sequence[ast.stmt]) -> None:
@@ -250,6 +253,11 @@ class _Walker:
                     return operation(left, right)
                 except (TypeError, ValueError):
                     return UNKNOWN
+            case ast.JoinedStr():
+                parts = [self.value(part) for part in node.values]
+                return "".join(parts) if all(isinstance(p, str) for p in parts) else UNKNOWN
+            case ast.FormattedValue(conversion=-1, format_spec=None):
+                return self.value(node.value)
             case ast.Subscript():
                 whole = self.value(node.value)
                 key = self._slice(node.slice)
@@ -302,6 +310,12 @@ class _Walker:
         arguments = [self.value(one) for one in node.args]
         named = {one.arg: self.value(one.value) for one in node.keywords}
         if isinstance(node.func, ast.Attribute):
+            if node.func.attr == "run_cell_magic":      # get_ipython()'s: a cell out of a text
+                if named or not all(map(_known, arguments)) or arguments[0] != "asm":
+                    raise Unreadable("a cell out of what only a run knows")
+                run_cell(*arguments[1:])
+                self._done.states += 1
+                return UNKNOWN
             if (isinstance(whole, str | bytes) and node.func.attr in _TEXT_METHODS
                     and all(map(_known, (*arguments, *named.values())))):
                 return getattr(whole, node.func.attr)(*arguments, **named)
