@@ -46,6 +46,7 @@ def test_the_same_text_every_time() -> None:
     assert call("process_fork").text() == call("process_fork").text()
     assert step("process_fork").text() == step("process_fork").text()
     assert call("process_children").text() == call("process_children").text()
+    assert "x0 = 1001" in step("process_children").text()
 
 
 def test_a_fork_that_fails_leaves_one_side() -> None:

@@ -493,20 +493,19 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
             for other in others.values():
                 if isinstance(other, tuple):
                     note(program, (done.address for done in other[1]))
-            known = numbers(list(machine.events()))
             if process > 1:
                 if process not in others:
                     raise KitError.of(f"process {process} did not come back",
                                       hint=f"there are: {', '.join(map(str, [1, *others]))}")
                 start, steps, ending = others[process]
-            start = stand_in(start, known)
-            steps = [replace(done, registers=stand_in(dict(done.registers), known))
-                     for done in steps]
-            if known:
-                ending += "".join(f" {STAND_IN + n} stands for the number of process {n}."
-                                  for n in sorted(known.values()))
         elif process > 1:
             raise KitError.of(f"there is no process {process}: nothing was forked")
+        known = numbers(list(machine.events()))
+        start = stand_in(start, known)
+        steps = [replace(done, registers=stand_in(dict(done.registers), known))
+                 for done in steps] if known else steps
+        ending += "".join(f" {STAND_IN + n} stands for the number of process {n}."
+                          for n in sorted(known.values()))
     title = shown(what, arguments) if isinstance(what, str) else " ".join([program.name, *words])
     if process > 1:
         title += f", process {process}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program, is_of_the_book
@@ -23,6 +24,15 @@ Shown = tuple[str, str]
 
 _inputs: Final[dict[Shown, set[int]]] = {}
 _recorded: Final[dict[Shown, int]] = {}
+_entries: Final[WeakKeyDictionary[Program, dict[str, tuple[Shown, ...]]]] = WeakKeyDictionary()
+
+
+def _begins(program: Program, function: str) -> tuple[Shown, ...]:
+    """As `_entered`, found out once for a program: a comparison calls it a hundred times."""
+    known = _entries.setdefault(program, {})
+    if function not in known:
+        known[function] = tuple(_entered(program, function))
+    return known[function]
 
 
 def _entered(program: Program, function: str) -> Iterator[Shown]:
@@ -53,13 +63,13 @@ def note_call(program: Program, function: str, arguments: Sequence[object],
               around: Hashable) -> None:
     """Count a call; `around` is what else it was given: files, fault plan, ..."""
     key = hash((tuple(bytes(a) if isinstance(a, bytearray) else a for a in arguments), around))
-    for shown in _entered(program, function):
+    for shown in _begins(program, function):
         _inputs.setdefault(shown, set()).add(key)
 
 
 def note_recording(program: Program, function: str) -> None:
     """Count a recording that begins at `function`."""
-    for shown in _entered(program, function):
+    for shown in _begins(program, function):
         _recorded[shown] = _recorded.get(shown, 0) + 1
 
 
