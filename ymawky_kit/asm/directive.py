@@ -24,6 +24,7 @@ from ymawky_kit.asm.expression import (
     read,
     unexpected,
 )
+from ymawky_kit.asm.header import Header
 from ymawky_kit.asm.lexer import Mistake, SourceLine, Token, string_bytes, tokenize
 from ymawky_kit.asm.macro import Argument, Macro, parse_header
 from ymawky_kit.asm.statement import HEAD, Condition, Feed, Statement
@@ -230,7 +231,7 @@ def _globl(assembly: Assembly, statement: Statement) -> None:
                 token.start, token.end, "choose a name that does not begin with L",
             )
         if statement.name.lower() in (".globl", ".global", ".private_extern"):
-            entry = assembly.symbols.entry(token.text)
+            entry = assembly.symbols.own(token.text)
             assembly.globals.append((entry, statement.line, token.start, token.end))
         if not cursor.accept(","):
             break
@@ -753,12 +754,11 @@ def _include(assembly: Assembly, statement: Statement) -> None:
             else None,
         )
     try:
-        lines = _read_lines(assembly, path, name)
+        lines, header = _read_lines(assembly, path, name)
     except KitError as error:
         raise Mistake(error.diagnostics[0].message, token.start, token.end) from None
-    assembly.push(
-        Feed(iter(lines), len(assembly.conditions), file=path), statement
-    )
+    if header is None or not assembly.take(header):
+        assembly.push(Feed(iter(lines), len(assembly.conditions), file=path), statement)
 
 
 def _find(assembly: Assembly, name: str) -> Path | None:
@@ -774,7 +774,9 @@ def _find(assembly: Assembly, name: str) -> Path | None:
     return None
 
 
-def _read_lines(assembly: Assembly, path: Path, name: str) -> Sequence[SourceLine]:
+def _read_lines(
+    assembly: Assembly, path: Path, name: str
+) -> tuple[Sequence[SourceLine], Header | None]:
     """The lines of a file; the same objects as long as the file does not change."""
     try:
         status = path.stat()
@@ -788,12 +790,12 @@ def _read_lines(assembly: Assembly, path: Path, name: str) -> Sequence[SourceLin
         seen = len(assembly.diagnostics)
         lines = tuple(assembly.source_lines(Source.read(path, name)))
         if len(assembly.diagnostics) > seen:
-            return lines    # to be complained about in every module
-        known = _files[path] = key, lines
-    return known[1]
+            return lines, None      # to be complained about in every module
+        known = _files[path] = key, lines, assembly.header(lines)
+    return known[1:]
 
 
-_files: Final[dict[Path, tuple[tuple[int, int], tuple[SourceLine, ...]]]] = {}
+_files: Final[dict[Path, tuple[tuple[int, int], tuple[SourceLine, ...], Header | None]]] = {}
 
 
 def _no_such_file(assembly: Assembly, name: str, token: Token) -> NoReturn:

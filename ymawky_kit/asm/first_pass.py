@@ -22,6 +22,7 @@ from ymawky_kit.asm.draft import (
     SectionDraft,
 )
 from ymawky_kit.asm.expression import Cursor, Expression, Number, Unknown, Value, names, read
+from ymawky_kit.asm.header import Header, words_of
 from ymawky_kit.asm.lexer import (
     Expansion,
     Mistake,
@@ -64,6 +65,8 @@ _YOUNGER: Final = re.compile(
     r"|ldapu?r[bh]?|aes\w+|sha\d\w+|pac\w+|aut\w+|ret[ab]+|bl?r[ab]+|eret[ab]+|xpac\w"
     r"|[su]dot|sb|udf|fjcvtzs|cf(inv|p)|rmif|setf\d+"
 )
+#: A line of blanks or of a comment; a # is what a C preprocessor leaves behind.
+_IDLE: Final = re.compile(r"[ \t\f\v]*(?:$|//|;)|\s*#")
 _ASSIGNMENT: Final = re.compile(r"\s*=(?!=)")
 
 
@@ -97,14 +100,17 @@ class Assembly:
 
     def read(self, sources: Sequence[Source]) -> None:
         """Read all lines; mistakes are kept in `diagnostics`."""
-        self.feeds.append(Feed(self._lines_of(sources), 0))
+        self._read(self._lines_of(sources))
+        self._check_globals()
+
+    def _read(self, lines: Iterator[SourceLine]) -> None:
+        self.feeds.append(Feed(lines, 0))
         while (line := self.next_line()) is not None:
             if "%%" in line.text:
                 for part in split_at_separators(line):
                     self._line(part)
             else:
                 self._line(line)
-        self._check_globals()
 
     def _lines_of(self, sources: Sequence[Source]) -> Iterator[SourceLine]:
         for source in sources:
@@ -155,6 +161,39 @@ class Assembly:
                     condition.line,
                 )
 
+    @classmethod
+    def header(cls, lines: Sequence[SourceLine]) -> Header | None:
+        """A file as a header, or None when there is more to it, or something wrong."""
+        words = words_of(lines)
+        if words is None:
+            return None
+        alone = cls("", ())
+        alone._read(iter(lines))
+        constants = alone.symbols.entries
+        if alone.diagnostics or not all(entry.is_constant for entry in constants.values()):
+            return None
+        for entry in constants.values():
+            entry.share()
+        return Header(len(lines), words, constants, alone.macros)
+
+    def take(self, header: Header) -> bool:
+        """Do at once what reading a header would do; False when it must be read.
+
+        It must be when a name in it, or a word that it uses, means something already.
+        """
+        if (
+            len(self.feeds) >= _NESTING_MAX
+            or self._lines_read + header.lines > _LINES_MAX
+            or not self.macros.keys().isdisjoint(header.words)
+            or not self.macros.keys().isdisjoint(header.macros)
+            or not self.symbols.entries.keys().isdisjoint(header.constants)
+        ):
+            return False
+        self._lines_read += header.lines
+        self.symbols.entries.update(header.constants)
+        self.macros.update(header.macros)
+        return True
+
     def push(self, feed: Feed, statement: Statement) -> None:
         """Go on with the lines of a macro, a repetition or a file."""
         if len(self.feeds) >= _NESTING_MAX:
@@ -180,10 +219,10 @@ class Assembly:
     def _line(self, line: SourceLine) -> None:
         self._at = line
         text = line.text
+        if _IDLE.match(text):
+            return
         position = 0
         try:
-            if text[:1] == "#" or text.lstrip()[:1] == "#":
-                return
             is_taken = not self.conditions or self.conditions[-1].is_taken
             if is_taken:
                 while (match := _LABEL.match(text, position)) is not None:
@@ -263,7 +302,7 @@ class Assembly:
             raise Mistake("'.' cannot be set", start, end, "use .space to leave room")
         if operand.is_register(name):
             raise Mistake(f"'{name}' is a register and cannot be a name for a value", start, end)
-        entry = self.symbols.entry(name)
+        entry = self.symbols.own(name)
         value = evaluate_here(tree, self.here(), statement.line)
         if isinstance(value, Value) and self._leads_to(value, entry):
             entry.meaning = Value(0)    # one complaint is enough

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from ymawky_kit.asm.expression import Value, unknown
@@ -164,7 +165,7 @@ class RegisterKind(Kind):
     group: str
     or_sp: bool = False
 
-    @property
+    @cached_property
     def wanted(self) -> str:  # type: ignore[override]
         if self.group in "xw":
             more = {"x": " or sp", "w": " or wsp"}[self.group] if self.or_sp else ""
@@ -208,7 +209,7 @@ class VectorKind(Kind):
 
     shapes: tuple[str, ...] = _VECTORS
 
-    @property
+    @cached_property
     def wanted(self) -> str:  # type: ignore[override]
         return "a vector register (" + ", ".join(f"v0.{s}" for s in self.shapes) + ")"
 
@@ -229,7 +230,7 @@ class ElementKind(Kind):
 
     sizes: str = "bhsd"
 
-    @property
+    @cached_property
     def wanted(self) -> str:  # type: ignore[override]
         return "an element of a vector register (" + ", ".join(
             f"v0.{s}[0]" for s in self.sizes
@@ -300,7 +301,7 @@ class RangeKind(NumberKind):
     high: int
     step: int = 1
 
-    @property
+    @cached_property
     def allowed(self) -> str:  # type: ignore[override]
         steps = f" in steps of {self.step}" if self.step > 1 else ""
         return f"{self.low} to {self.high}{steps}" if self.low != self.high else f"{self.low}"
@@ -545,12 +546,12 @@ class ModifierKind(Kind):
     amounts: tuple[int, ...]
     is_optional: bool = False       # the amount
 
-    @property
+    @cached_property
     def wanted(self) -> str:  # type: ignore[override]
         names = ", ".join(self.names[:-1]) + (" or " if len(self.names) > 1 else "")
         return f"{names}{self.names[-1]} with {self._amounts}"
 
-    @property
+    @cached_property
     def _amounts(self) -> str:
         if len(self.amounts) > 5:
             return f"{self.amounts[0]} to {self.amounts[-1]}"
@@ -793,7 +794,7 @@ class MemoryKind(Kind):
     writeback: bool = False
     base: Kind = field(default_factory=lambda: RegisterKind("x", True))
 
-    @property
+    @cached_property
     def wanted(self) -> str:  # type: ignore[override]
         return "a memory operand such as [x1]"
 

@@ -207,7 +207,10 @@ class _Builder:
     def add(self, text: str, pieces: Iterable[Piece], origin: int = 0) -> None:
         """Add text whose pieces count their columns from `origin`."""
         shift = self.length - origin
-        self._pieces += (p._replace(start=p.start + shift, end=p.end + shift) for p in pieces)
+        self._pieces += [
+            Piece(p.start + shift, p.end + shift, p.source, p.offset, p.is_argument)
+            for p in pieces
+        ]
         self._texts.append(text)
         self.length += len(text)
 

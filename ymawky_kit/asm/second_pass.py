@@ -183,6 +183,7 @@ class SecondPass:
         named = {e.section for e in self._module.symbols.entries.values()}
         used = [s for s in self._module.sections if s.size or s.index == 0 or s.index in named]
         numbers = {s.index: n for n, s in enumerate(used)}
+        symbols, labels = self._symbols(numbers)
         return ObjectFile(
             self._module.name,
             tuple(
@@ -192,9 +193,9 @@ class SecondPass:
                 )
                 for s in used
             ),
-            tuple(self._symbols(numbers, labels=False)),
+            symbols,
             tuple(self._lines(numbers)),
-            tuple(self._symbols(numbers, labels=True)),
+            labels,
         )
 
     def _check_alignment(
@@ -222,23 +223,32 @@ class SecondPass:
             )
             self._module.report(mistake.moved(pending.start), pending.line)
 
-    def _symbols(self, numbers: dict[int, int], *, labels: bool) -> Iterator[Symbol]:
+    def _symbols(self, numbers: dict[int, int]) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...]]:
+        """Named symbols, and L... labels."""
+        symbols: list[Symbol] = []
+        labels: list[Symbol] = []
         for entry in self._module.symbols.entries.values():
-            if not entry.is_plain or entry.name.startswith("L") != labels:
-                continue
-            section, value = entry.section, entry.value
-            if entry.meaning is not None:
-                meaning = self._module.symbols.settle(Value(0, entry))
-                value = meaning.number
-                if meaning.place is not None:
-                    section = meaning.place.section
-                    value += meaning.place.value
-                    if section is None:
-                        continue
-            elif section is None:
-                continue
-            number = None if section is None else numbers[section]
-            yield Symbol(entry.name, number, value, entry.is_global, entry.defined)
+            symbol = entry.symbol or self._symbol(entry, numbers)
+            if symbol is not None:
+                (labels if symbol.name[0] == "L" else symbols).append(symbol)
+        return tuple(symbols), tuple(labels)
+
+    def _symbol(self, entry: Entry, numbers: dict[int, int]) -> Symbol | None:
+        if not entry.is_plain:
+            return None
+        section, value = entry.section, entry.value
+        if entry.meaning is not None:
+            meaning = self._module.symbols.settle(Value(0, entry))
+            value = meaning.number
+            if meaning.place is not None:
+                section = meaning.place.section
+                value += meaning.place.value
+                if section is None:
+                    return None
+        elif section is None:
+            return None
+        number = None if section is None else numbers[section]
+        return Symbol(entry.name, number, value, entry.is_global, entry.defined)
 
     def _lines(self, numbers: dict[int, int]) -> Iterator[Line]:
         for e in self._module.emissions:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ymawky_kit.asm.expression import Cursor
 from ymawky_kit.asm.lexer import Mistake, SourceLine, tokenize
@@ -38,8 +38,7 @@ class Feed:
     macro: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A directive, a macro's use or an instruction, at its place in a line."""
 
     line: SourceLine

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ymawky_kit.asm.expression import Expression, Name, Unknown, Value, evaluate
 from ymawky_kit.asm.lexer import Mistake, SourceLine
+from ymawky_kit.obj import Symbol
 from ymawky_kit.source import Span
 
 
@@ -31,6 +32,9 @@ class Entry:
     meaning: Value | Deferred | None = None
     is_fixed: bool = False          # made by .equiv
     resolving: bool = False
+    #: Of a constant that came with a header and belongs to many modules: what their object
+    #: files will say.
+    symbol: Symbol | None = None
 
     @property
     def is_label(self) -> bool:
@@ -40,6 +44,18 @@ class Entry:
     @property
     def is_plain(self) -> bool:
         return not (self.name[0].isdigit() or self.name == ".")
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a number and nothing else."""
+        return self.section is None and isinstance(self.meaning, Value) and (
+            self.meaning.place is None and self.meaning.modifier is None
+        )
+
+    def share(self) -> None:
+        """From now on, be the constant of every module that includes a header."""
+        assert isinstance(self.meaning, Value)
+        self.symbol = Symbol(self.name, None, self.meaning.number, False, self.defined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,13 @@ class SymbolTable:
         if found is None:
             found = self.entries[name] = Entry(name)
         return found
+
+    def own(self, name: str) -> Entry:
+        """The symbol of this name, to be changed: what many modules share is copied."""
+        entry = self.entry(name)
+        if entry.symbol is not None:
+            entry = self.entries[name] = replace(entry, symbol=None)
+        return entry
 
     def known(self) -> Iterator[str]:
         """Names that have a definition."""
