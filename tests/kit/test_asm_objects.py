@@ -163,6 +163,16 @@ def test_an_encoder_refuses_with_none_and_goes_on(name):
     assert ["1f2003d5", None, "c0035fd6", "23740bd5"] == [c and c.hex() for c in codes]
 
 
+def test_many_instructions_at_once_are_what_they_are_one_by_one():
+    texts = [f"ldr x{n % 31}, [x{n % 7}, #{8 * n}]" for n in range(300)]
+    texts[70:70] = ["mrs x0, nonsense_el0", "b #-8", "psb csync", "cbz x1, #16"]
+    texts += ["adr x0, #12", "ldr x3, #8", "tbnz x1, #3, #-4", "bic x1, x2, x3", "bl #0"]
+    made = encoder.KeystoneEncoder().encode(texts)
+    single = encoder.KeystoneEncoder()
+    assert made == [single.encode([text])[0] for text in texts]
+    assert [70] == [n for n, code in enumerate(made) if code is None]
+
+
 @pytest.mark.parametrize("name", encoders.NAMES)
 def test_wrong_instructions_have_the_same_message_from_both_encoders(name):
     with pytest.raises(KitError, match="'mrs' does not know 'nonsense_el0'"):
