@@ -6,10 +6,9 @@ is known inside its module only, and hides a global of the same name there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from ymawky_kit.obj import ObjectFile, Relocation, Symbol
@@ -37,12 +36,12 @@ class Names:
     """All definitions of one link."""
 
     exported: dict[str, Definition]
-    private: tuple[dict[str, Definition], ...]  # one a module, its own globals included
+    private: tuple[dict[str, Symbol], ...]      # one a module, its own globals included
 
     def find(self, module: int, name: str) -> Definition:
         """What `name` means inside a module; raises KeyError."""
         own = self.private[module].get(name)
-        return own if own is not None else self.exported[name]
+        return Definition(module, own) if own is not None else self.exported[name]
 
 
 def resolve(objects: Sequence[ObjectFile], entry: str, elsewhere: Elsewhere) -> Names:
@@ -55,21 +54,22 @@ def resolve(objects: Sequence[ObjectFile], entry: str, elsewhere: Elsewhere) -> 
     """
     errors = list(_repeated_modules(objects))
     exported: dict[str, Definition] = {}
-    private: list[dict[str, Definition]] = []
+    private: list[dict[str, Symbol]] = []
     for index, module in enumerate(objects):
-        own: dict[str, Definition] = {}
+        own: dict[str, Symbol] = {}
         private.append(own)
         for symbol in module.symbols:
-            definition = Definition(index, symbol)
-            earlier = own.get(symbol.name)
-            if earlier is None and symbol.is_global:
-                earlier = exported.get(symbol.name)
-            if earlier is not None:
-                errors.append(_doubled(objects, earlier, definition))
-                continue
-            own[symbol.name] = definition
-            if symbol.is_global:
-                exported[symbol.name] = definition
+            name = symbol.name
+            if name in own:
+                first = Definition(index, own[name])
+                errors.append(_doubled(objects, first, Definition(index, symbol)))
+            elif not symbol.is_global:
+                own[name] = symbol
+            elif name in exported:
+                errors.append(_doubled(objects, exported[name], Definition(index, symbol)))
+            else:
+                own[name] = symbol
+                exported[name] = Definition(index, symbol)
     names = Names(exported, tuple(private))
     errors += _missing(objects, names, elsewhere)
     if entry not in exported:
@@ -143,7 +143,7 @@ def _missing(objects: Sequence[ObjectFile], names: Names,
         yield Diagnostic(
             f"no module defines '{name}', which {objects[module].name} needs",
             span,
-            _where_is(objects, names, name, elsewhere, own=names.private[module]),
+            _where_is(objects, names, name, elsewhere, own=module),
             tuple(notes),
         )
 
@@ -163,19 +163,21 @@ def _where_is(
     name: str,
     elsewhere: Elsewhere,
     otherwise: str = "add the module that defines '{0}' to the program",
-    own: Mapping[str, Definition] = MappingProxyType({}),
+    own: int | None = None,
 ) -> str:
-    """What to do about a missing name; `own` are those of the module that needs it."""
+    """What to do about a missing name; `own` is the module that needs it."""
     for index, private in enumerate(names.private):
         if name in private:
             return f"{objects[index].name} keeps '{name}' to itself: write `.globl {name}` there"
     module = elsewhere(name)
     if module is not None:
         return f"{module} defines it: add that module to the program"
-    known = {**names.exported, **own}
+    known = {key: found.module for key, found in names.exported.items()}
+    if own is not None:
+        known.update(dict.fromkeys(names.private[own], own))
     near = nearest(name, known, least=0.75)
     if near is not None:
-        return f"did you mean '{near}', defined in {objects[known[near].module].name}?"
+        return f"did you mean '{near}', defined in {objects[known[near]].name}?"
     return otherwise.format(name)
 
 
