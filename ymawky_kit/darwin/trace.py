@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ymawky_kit.darwin.table import Row, quoted
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.memory import BadAddress
+from ymawky_kit.nameless import nameless
 
 if TYPE_CHECKING:
     from ymawky_kit.darwin.task import Task
@@ -79,14 +80,7 @@ class TraceSink:
         """
         self.entries = entries
         if fd is None:
-            import tempfile  # slow to load, and not needed by an emulated process
-
-            handle, name = tempfile.mkstemp(prefix="ymawky-trace-")
-            try:
-                fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-            finally:
-                os.close(handle)
-                os.unlink(name)
+            fd = nameless(append=True)
         self._fd = fd
         self._read = 0
         self._rest = b""

@@ -6,8 +6,8 @@ it between processes.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,23 @@ class SyscallEvent:
         """One line of JSON."""
         import json  # slow to load, and most processes are not traced
 
-        fields: dict[str, Any] = asdict(self)
-        fields["data"] = self.data.hex()
-        return json.dumps(fields, separators=(",", ":"))
+        known: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
+        known["data"] = self.data.hex()
+        return json.dumps(known, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, line: str | bytes) -> SyscallEvent:
         """The event of one line that `to_json` made."""
         import json
 
-        fields: dict[str, Any] = json.loads(line)
-        fields["arguments"] = tuple(fields["arguments"])
-        fields["data"] = bytes.fromhex(fields["data"])
-        return cls(**fields)
+        known: dict[str, Any] = json.loads(line)
+        known["arguments"] = tuple(known["arguments"])
+        known["data"] = bytes.fromhex(known["data"])
+        return cls(**known)
+
+
+#: asdict would copy each value, a quarter of the time that a traced call takes.
+_FIELDS: Final = tuple(one.name for one in fields(SyscallEvent))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from ymawky_kit.lab.family import STAND_IN, Family, numbers, stand_in
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.trying import frozen, note_call, note_recording
 from ymawky_kit.lab.workbench import Program, tidy
+from ymawky_kit.nameless import nameless
 from ymawky_kit.source import KitError
 from ymawky_kit.view.core import View, count, esc, grouped, tag
 from ymawky_kit.view.registers import Registers, value
@@ -96,12 +97,9 @@ class Streams:
     """
 
     def __init__(self, stdin: bytes) -> None:
-        self._stack = ExitStack()
-        self._files = [self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-                       for _ in range(3)]   # the stack closes them
-        self._files[0].write(stdin)
-        self._files[0].seek(0)
-        self.table = {number: os.dup(file.fileno()) for number, file in enumerate(self._files)}
+        self._files = [nameless() for _ in range(3)]
+        os.pwrite(self._files[0], stdin, 0)
+        self.table = {number: os.dup(fd) for number, fd in enumerate(self._files)}
 
     def give_up(self, fd: int) -> None:
         """The program closes `fd`: the number may soon be somebody else's."""
@@ -111,13 +109,12 @@ class Streams:
 
     def written(self) -> tuple[bytes, bytes]:
         """Standard output and standard error so far."""
-        return _whole(self._files[1].fileno()), _whole(self._files[2].fileno())
+        return _whole(self._files[1]), _whole(self._files[2])
 
     def close(self) -> None:
-        for fd in self.table.values():
+        for fd in (*self.table.values(), *self._files):
             if fd >= 0:
                 os.close(fd)
-        self._stack.close()
 
 
 def _whole(fd: int) -> bytes:

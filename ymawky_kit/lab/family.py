@@ -12,12 +12,12 @@ import os
 import pickle
 import select
 import signal
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from ymawky_kit.nameless import nameless
 
 if TYPE_CHECKING:
     from ymawky_kit.darwin.kernel import Kernel
@@ -39,12 +39,7 @@ class Family:
     """The processes that come from one call; make it before the machine."""
 
     def __init__(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="ymawky-family-")
-        try:
-            self._said = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        finally:
-            os.close(handle)
-            Path(name).unlink()
+        self._said = nameless(append=True)
         # Every process holds the writing end: when the last has ended, reading ends too.
         self._over, self._held = os.pipe()
         self._machine: Machine | None = None
