@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +99,21 @@ def plain(text: str) -> str:
     return re.sub(r"^([ \t]*)(?:%\w|!).*$", r"\1pass", text, flags=re.MULTILINE)
 
 
-def _calls(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Call):
-            if isinstance(inner.func, ast.Attribute) and inner.func.attr in STATEFUL:
-                yield inner.func.attr
-            else:
-                yield inner.func.id if isinstance(inner.func, ast.Name) else "?"
+@cache                          # a function's body is looked at wherever it may be called
+def _calls(node: ast.AST) -> frozenset[str]:
+    """The names of all that is called in there, "?" for what has no name."""
+    return frozenset(_called(inner) for inner in ast.walk(node) if isinstance(inner, ast.Call))
+
+
+def _called(node: ast.Call) -> str:
+    if isinstance(node.func, ast.Attribute) and node.func.attr in STATEFUL:
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else "?"
 
 
 def _decides(tree: ast.AST) -> bool:
     """Whether only state calls are made, so that only they can raise."""
-    names = set(_calls(tree))
+    names = _calls(tree)
     return bool(names) and names <= STATEFUL
 
 
