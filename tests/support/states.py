@@ -126,6 +126,8 @@ class _Walker:
         self._functions: dict[str, ast.FunctionDef] = {}
         self._lab: set[str] = {"reset_server", "run_cell_magic"}
         self._depth = 0
+        self._changing: dict[str, bool] = {}            # what _changes has found so far
+        self._checked: dict[int, Program] = {}
 
     def run(self, body: Sequence[ast.stmt]) -> None:
         for statement in body:
@@ -138,6 +140,11 @@ class _Walker:
         return any(name in wanted for node in nodes for name in _calls(node))
 
     def _changes(self, function: ast.FunctionDef) -> bool:
+        if function.name not in self._changing:
+            self._changing[function.name] = self._finds_changes(function)
+        return self._changing[function.name]
+
+    def _finds_changes(self, function: ast.FunctionDef) -> bool:
         others = set(self._functions) - {function.name}
         return any(name in self._lab & STATEFUL
                    or (name in others and self._functions[name].lineno < function.lineno
@@ -174,6 +181,7 @@ class _Walker:
                     if alias.asname and alias.name in STATEFUL | BUILDING:
                         raise Unreadable(f"{alias.name} under another name")
                     self._lab.add(alias.name)
+                self._changing.clear()
             case ast.Assign():
                 found = self.value(node.value)
                 for target in node.targets:
@@ -196,6 +204,7 @@ class _Walker:
                     self._once(*node.body, *node.orelse)
             case ast.FunctionDef():
                 self._functions[node.name] = node
+                self._changing.clear()
             case ast.While() | ast.Try() | ast.ClassDef() | ast.AsyncFunctionDef() | ast.Match():
                 if self._stateful(node):
                     raise Unreadable(f"a state inside {type(node).__name__}")
@@ -386,6 +395,9 @@ class _Walker:
 
     def _check(self, program: Program) -> None:
         self._done.builds += 1
+        if id(program) in self._checked:
+            return
+        self._checked[id(program)] = program
         problems = macho.check(program.data)
         if problems:
             raise KitError.of(f"{program.name} would not run: {problems[0].message}")
