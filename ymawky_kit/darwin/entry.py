@@ -2,12 +2,14 @@
 
 A call costs microseconds, and decoding arguments by looking at their kinds one by
 one would be most of it.  So a row's kinds are joined to the source of a small
-function, which Python compiles once.
+function, which Python compiles once, however many machines there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from ymawky_kit.darwin.table import Returns, Row
@@ -51,7 +53,12 @@ def compile_entry(row: Row, task: Task, first: int) -> Callable[[], None]:
         "handler": row.handler, "task": task, "memory": task.memory,
         "call": task.cpu.call, "leave": task.cpu.leave,
     }
-    exec(compile("\n".join(lines), f"<entry of {row.name}>", "exec"), names)
+    exec(_compiled("\n".join(lines), f"<entry of {row.name}>"), names)
     entry: Callable[[], None] = names["entry"]
     cache[key] = entry
     return entry
+
+
+@lru_cache(maxsize=1 << 10)
+def _compiled(source: str, name: str) -> CodeType:
+    return compile(source, name, "exec")
