@@ -145,6 +145,13 @@ def test_a_program_runs_with_arguments_input_and_files() -> None:
     assert b"typed" == run(cat, stdin=b"typed").output
 
 
+def test_standard_input_is_read_in_whole_buffers_however_busy_the_machine_is() -> None:
+    """A pipe would hand out what has just arrived, and no two runs would be the same."""
+    done = trace(build("cat"), stdin=b"x" * 1_000_000)
+    sizes = [call.result for call in done.calls if call.text.startswith("read(")]
+    assert ["65536"] * 15 + ["16960", "0"] == [str(size) for size in sizes]
+
+
 def test_run_and_trace_see_the_same_program() -> None:
     cat = build("cat")
     files = {"x": b"1", "y": b"22"}

@@ -20,11 +20,12 @@ import weakref
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Final, Protocol
 
 from ymawky_kit.darwin.trace import TraceSink
 from ymawky_kit.emu.event import SyscallEvent
 from ymawky_kit.emu.exit import ExitStatus
+from ymawky_kit.nameless import nameless
 from ymawky_kit.source import KitError
 
 #: What the isolated interpreter runs.
@@ -56,8 +57,9 @@ class Runner(Protocol):
     ) -> Process:
         """Start it; raises KitError when the file is missing or not executable.
 
-        `stdin` is bytes to feed, a descriptor, or None for nothing at all; with
-        `capture=False` the three standard streams are ours.
+        `stdin` is the bytes of a file (a pipe would hand them out as it likes), a
+        descriptor, or None for nothing at all; with `capture=False` the three standard
+        streams are ours.
         """
         ...
 
@@ -68,7 +70,6 @@ class Process:
     def __init__(
         self,
         popen: subprocess.Popen[bytes],
-        stdin: bytes | None = None,
         sink: TraceSink | None = None,
         token: str | None = None,
     ) -> None:
@@ -88,8 +89,6 @@ class Process:
                     target=_drain, args=(weakref.ref(self), self._lock, name, pipe), daemon=True
                 )
                 thread.start()
-        if popen.stdin is not None:
-            threading.Thread(target=_feed, args=(popen.stdin, stdin or b""), daemon=True).start()
 
     # --- what it said -----------------------------------------------------------------------
 
@@ -226,13 +225,6 @@ def _drain(
     pipe.close()
 
 
-def _feed(pipe: IO[bytes], data: bytes) -> None:
-    with contextlib.suppress(OSError):
-        pipe.write(data)
-    with contextlib.suppress(OSError):
-        pipe.close()
-
-
 def _watchdog(pid: int) -> subprocess.Popen[bytes]:
     """A shell that kills session `pid` unless it is told a word first."""
     script = f"if read word; then exit 0; fi; kill -s KILL -- -{pid} 2>/dev/null"
@@ -293,20 +285,27 @@ def start_command(
     if not program.is_file():
         raise KitError.of(f"{program}: no such file", hint="build it first: ymawky build")
     pipe = subprocess.PIPE if capture else None
-    source: Any = None
-    if capture or stdin is not None:
-        source = subprocess.DEVNULL if stdin is None else (
-            stdin if isinstance(stdin, int) else subprocess.PIPE
-        )
+    source: int | None = stdin if isinstance(stdin, int) else None
+    if stdin is None and capture:
+        source = subprocess.DEVNULL
+    typed = nameless() if isinstance(stdin, bytes) else -1
     try:
+        if isinstance(stdin, bytes):
+            with open(typed, "wb", closefd=False) as file:
+                file.write(stdin)
+            os.lseek(typed, 0, os.SEEK_SET)
+            source = typed
         popen = subprocess.Popen(
             command, stdin=source, stdout=pipe, stderr=pipe, cwd=cwd,
             env=None if env is None else dict(env), start_new_session=True, pass_fds=pass_fds,
         )
     except OSError as error:
         raise KitError.of(f"cannot start {program}: {error.strerror}") from None
+    finally:
+        if typed >= 0:
+            os.close(typed)
     token = next((word for word in command if word.startswith(_TOKEN)), None)
-    return Process(popen, stdin if isinstance(stdin, bytes) else None, sink, token)
+    return Process(popen, sink, token)
 
 
 class NativeRunner:
