@@ -68,6 +68,7 @@ def test_the_digits_of_a_tag_are_masked_wherever_they_stand() -> None:
     assert one.html() == other.html()
     assert one.bytes(2000).text() == other.bytes(2000).text()
     assert 3 == one.text().count("(48 digits)")
+    assert "\r" not in one.html(), "a page holds no CR"
     assert "0" * 49 in Exchange(REQUEST, b"HTTP/1.1 200 OK\r\n\r\n" + b"0" * 49).text()
 
 

@@ -54,7 +54,8 @@ class Exchange(View):
                       Side("the server answers", self.reply, varying(self.reply))], limit)
 
     def _sides(self) -> tuple[list[str], list[str], str]:
-        body = _TAG.sub(b"(48 digits)", self.body[:2000]).decode("utf-8", "backslashreplace")
+        shown = _TAG.sub(b"(48 digits)", self.body[:2000]).replace(b"\r\n", b"\n")
+        body = shown.decode("utf-8", "backslashreplace")
         return _masked_lines(self.request), _masked_lines(self.head), body
 
     def text(self) -> str:
