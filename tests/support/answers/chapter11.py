@@ -202,6 +202,9 @@ WRONG: list[Wrong] = [
      "    b.ne    Ltags_match_byte\n", ""), "every byte counts"),
     ("tags_match", "the carry of cmp", lambda: change("tags_match", "    carry_clear\n", ""),
      "carry_clear or carry_set comes last"),
+    ("tags_match", "weak if there is a W anywhere", lambda: change("tags_match",
+     "    b.ne    Ltags_match_no\n    subs ", "    b.ne    Ltags_match_no\n"
+     "    cmp     w5, #'W'\n    b.eq    Ltags_match_no\n    subs "), "a letter like any other"),
     ("tags_match", "the length is not shortened", lambda: change("tags_match",
      "    sub     x1, x1, #2\n", "").replace("    sub     x3, x3, #2\n", ""),
      "which of them is weak"),
@@ -234,7 +237,13 @@ WRONG: list[Wrong] = [
      "    ldrb    w3, [x0], #1\nLcontent_range_size:\n    cmp     x0, x10\n"),
      "the size must be there"),
     ("content_range", "- and / not looked at", lambda: change("content_range",
-     "    cmp     w3, #'-'\n    b.ne    Lcontent_range_bad\n", ""), "did not return"),
+     "    cmp     w3, #'-'\n    b.ne    Lcontent_range_bad\n", ""), "with - and / between them"),
+    ("content_range", "the word not looked at", lambda: change("content_range",
+     "    bl      text_same               // the CR of a shorter value ends this\n"
+     "    b.cs    Lcontent_range_return\n", ""), "the word bytes and one blank"),
+    ("content_range", "no last byte", lambda: change("content_range",
+     "    bl      position_take\n    b.cs    Lcontent_range_return\n    mov     x13, x1  ",
+     "    bl      position_take\n    mov     x13, x1  "), "at least one digit in each"),
     ("content_range", "only small letters", lambda: change("content_range",
      "    addr    x1, content_unit\n    mov     x2, #content_unit_len\n"
      "    bl      text_same               // the CR of a shorter value ends this\n"

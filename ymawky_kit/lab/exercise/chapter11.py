@@ -159,6 +159,8 @@ def _matched(hand: Hand, one: bytes, other: bytes, weak: int) -> None:
     if match:
         if any(marked):
             hint = "in the weak comparison it does not matter which of them is weak"
+        elif b"W" in one:
+            hint = "between the quotes W is a letter like any other"
         elif one == other:
             hint = CARRY_LAST
     elif bare[0] == bare[1]:
@@ -182,15 +184,16 @@ def _content_range(name: str) -> str:
              b"Bytes 00-007/0010", b"bytes 999-999/1000",
              b"bytes 4294967296-4294967300/9223372036854775807", b"bytes 10-9/1000",
              b"bytes 5-1000/1000", b"bytes 5-2000/1000", b"bytes 1000-1000/1000", b"bytes 0-0/0",
-             b"bytes */1000", b"bytes 5-9/*", b"bytes -9/1000", b"bytes 5-/1000", b"bytes 5-9/",
-             b"bytes 5-9", b"bytes 5", b"bytes ", b"bytes", b"byte", b"", b"5-9/1000",
-             b"lines 5-9/1000", b"bytes=5-9/1000", b"bytes  5-9/1000", b" bytes 5-9/1000",
-             b"bytes 5-9/1000 ", b"bytes 5-9/1000x", b"bytes 5 -9/1000", b"bytes 5/9-1000",
-             b"bytes 5-9-1000", b"bytes 5.9/1000", b"bytes +5-9/1000", b"bytes 5-9/1000/1000",
+             b"bytes */1000", b"bytes 5-9/*", b"bytes -9/1000", b"bytes 0-/1000",
+             b"bytes 5-/1000", b"bytes 5-9/", b"5-9/1000", b"lines 5-9/1000", b"bytes=5-9/1000",
+             b"bytes  5-9/1000", b" bytes 5-9/1000", b"bytes 5-9/1000 ", b"bytes 5-9/1000x",
+             b"bytes 5 -9/1000", b"bytes 5/9-1000", b"bytes 5-9-1000", b"bytes 5.9/1000",
+             b"bytes +5-9/1000", b"bytes 5-9/1000/1000",
              b"bytes 5-9/9223372036854775808", b"bytes 5-9/18446744073709551616",
              b"bytes 18446744073709551616-18446744073709551617/18446744073709551618",
              b"bytes 5-18446744073709551616/1000", b"bytes 5-18446744073709551625/1000",
-             b"bytes 18446744073709551621-9/1000", b"bytes 0x5-9/1000", b"bytes a-b/c"]
+             b"bytes 18446744073709551621-9/1000", b"bytes 0x5-9/1000", b"bytes a-b/c",
+             b"bytes 5-9", b"bytes 5", b"bytes ", b"bytes", b"byte", b""]
     for _ in range(120):
         first, last, size = sorted(chance.randrange(2000) for _ in range(3))
         text = b"bytes %d-%d/%d" % (first, last, size + 1)
