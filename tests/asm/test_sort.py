@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.contract import Asm
@@ -54,12 +55,25 @@ def test_texts_of_every_length_around_eight_bytes(asm: Asm) -> None:
     assert sorted(texts) == [texts[data] for _, data in found]
 
 
-def test_what_lies_behind_a_text_decides_nothing(asm: Asm) -> None:
-    left, right = asm.alloc(b"same\0" + b"z" * 16), asm.alloc(b"same\0" + b"a" * 16)
+@pytest.mark.parametrize(("behind", "order"), [
+    ((b"z", b"z"), [0, 1]), ((b"a", b"z"), [0, 1]), ((b"z", b"a"), [1, 0])])
+def test_what_lies_behind_two_texts_decides_when_they_are_the_same(asm: Asm, behind, order) -> None:
+    """So rows that are the same keep their order only if that is the same as well."""
+    left, right = (asm.alloc(b"same\0" + one * 16) for one in behind)
     at = asm.alloc(struct.pack("<8Q", 1, left, 5, 0, 1, right, 5, 1))
     assert at == asm.call("rows_sort", at, 1, asm.alloc(32)).value
     result = asm.call("rows_sort", at, 2, asm.alloc(64))
-    assert {0, 1} == {row[3] for row in struct.iter_unpack("<4Q", asm.peek(result.value, 64))}
+    assert order == [row[3] for row in struct.iter_unpack("<4Q", asm.peek(result.value, 64))]
+
+
+def test_what_lies_behind_two_texts_decides_nothing_when_they_differ(asm: Asm) -> None:
+    noise = random.Random(5)
+    texts = [b"photo%d" % n for n in range(120)]
+    packed = b"".join(struct.pack("<4Q", 1, asm.alloc(text + b"\0" + noise.randbytes(7)),
+                                  len(text) + 1, n) for n, text in enumerate(texts))
+    found = asm.call("rows_sort", asm.alloc(packed), len(texts), asm.alloc(len(packed))).value
+    order = [row[3] for row in struct.iter_unpack("<4Q", asm.peek(found, len(packed)))]
+    assert sorted(texts) == [texts[n] for n in order]
 
 
 def test_the_work_grows_like_n_log_n_whatever_the_order(asm: Asm) -> None:

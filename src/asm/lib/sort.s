@@ -14,7 +14,8 @@
 //
 // Each row is in order by itself. Merge neighbours: runs of two are in order.
 // Merge those: runs of four. So n rows take log n rounds of n steps, and
-// whatever the rows are, never more. Rows that are the same keep their order.
+// whatever the rows are, never more. Rows of the same key and text keep their
+// order, unless what lies behind the two texts differs: see rows_merge.
 //
 //   In     x0 rows   x1 how many   x2 room for as many
 //   Out    x0 the rows in order: there, or in the room
@@ -58,8 +59,9 @@ Lrows_sort_done:
 // rows_merge - put two runs that are in order together
 //
 // Texts that begin with the same eight bytes are compared eight at a time. They
-// may be read up to seven bytes behind their end, which decide nothing: texts
-// that differ do so before, or where one of them ends.
+// may be read up to seven bytes behind their end. These decide nothing between
+// texts that differ, which do so before, or where one of them ends; between
+// texts that are the same they do. When all agrees, the left row comes first.
 //
 //   In     x8 left run   x12 its end, where the right one begins
 //   x13 end of that   x10 place for the result

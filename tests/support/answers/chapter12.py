@@ -210,6 +210,17 @@ WRONG: list[Wrong] = [
      "Lhex_write_none:\n    ret\n"), "0 has one digit"),
     ("hex_write", "gives the beginning", lambda: change("hex_write", "    mov     x3, x0\n",
      "    mov     x3, x0\n    sub     x0, x0, x2, lsr #2\n"), "behind the last digit"),
+    ("hex_write", "gives how many", lambda: change("hex_write", "    ret\n",
+     "    mov     x0, #2\n    ret\n"), "but x0 = 2; it should"),
+    ("hex_write", "decimal digits", lambda: """func hex_write
+        mov x2, #10
+        udiv x3, x1, x2
+        msub x4, x3, x2, x1
+        add w3, w3, #'0'
+        add w4, w4, #'0'
+        strb w3, [x0], #1
+        strb w4, [x0], #1
+        ret""", "decimal digits"),
     ("hex_write", "x19 spoiled", lambda: change("hex_write", "    ret\n",
      "    mov     x19, x3\n    ret\n"), "changed x19"),
     ("name_order", "nothing done", lambda: "func name_order\n ret\n", "0, 1 or 2"),
@@ -242,6 +253,11 @@ WRONG: list[Wrong] = [
      "Lname_order_same:\n    mov     x0, #0\n"), "beginning of the other"),
     ("name_order", "the other way round", lambda: change("name_order", "x0, x0, x1, lo",
      "x0, x0, x1, hi"), "1 says that the first name comes first"),
+    ("name_order", "0 for the second", lambda: change("name_order", "x1, #2", "x1, #0"),
+     "2 says that the second name comes first"),
+    ("name_order", "the NUL as the highest", lambda: change("name_order",
+     "    cmp     w2, w3\n", "    sub     w4, w2, #1\n    sub     w5, w3, #1\n"
+     "    cmp     w4, w5\n"), "smaller than any letter"),
     ("name_order", "one letter too few", lambda: change("name_order", "#26", "#25"),
      "A and a are the same here"),
     ("runs_merge", "nothing done", lambda: "func runs_merge\n ret\n", "nothing was written"),
@@ -249,6 +265,8 @@ WRONG: list[Wrong] = [
      "b.hs    Lruns_merge_take"), "those of the first run come first"),
     ("runs_merge", "signed", lambda: change("runs_merge", "b.hi    Lruns_merge_take",
      "b.gt    Lruns_merge_take"), "keys are unsigned"),
+    ("runs_merge", "half of each key", lambda: change("runs_merge", "cmp     x5, x6",
+     "cmp     w5, w6"), "64 bits"),
     ("runs_merge", "the rest is left out", lambda: change("runs_merge",
      "    b.eq    Lruns_merge_second      // used up\n", "    b.eq    Lruns_merge_done\n"),
      "the rest of the other one follows"),
@@ -269,6 +287,10 @@ WRONG: list[Wrong] = [
     ("chunks_join", "nothing done", lambda: "func chunks_join\n ret\n", "that is an address"),
     ("chunks_join", "no capitals", lambda: change("chunks_join", "    orr     w5, w4, #0x20\n",
      "    mov     w5, w4\n"), "capital letters"),
+    ("chunks_join", "no f", lambda: change("chunks_join", "#5", "#4"),
+     "0 to 9 and a to f are digits"),
+    ("chunks_join", "400", lambda: change("chunks_join", "#EINVAL", "#400"),
+     "is the number EINVAL"),
     ("chunks_join", "the end of the bytes will do", lambda: change("chunks_join",
      "Lchunks_join_more:\n    mov     x0, #0\n    carry_set\n",
      "Lchunks_join_more:\n    sub     x0, x3, x2\n    carry_clear\n"),

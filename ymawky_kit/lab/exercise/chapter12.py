@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from heapq import merge
 from struct import pack
 from typing import Final
 
@@ -34,11 +35,12 @@ def _hex_write(name: str) -> str:
                 raise
             if made != expected:
                 raise Wrong(f"{shown} left {made!r}, not {expected!r}.",
-                            _digits_hint(made, expected, room))
+                            _digits_hint(number, made, expected, room))
             moved = result.value - _start(result)
             if moved != len(expected):
-                raise Wrong(f"{shown} wrote {expected!r}, but x0 has moved by {value(moved)}, "
-                            f"not by {len(expected)}.", "x0 is the place behind the last digit")
+                left = f"has moved by {moved}" if abs(moved) < 100 else f"= {value(result.value)}"
+                raise Wrong(f"{shown} wrote {expected!r}, but x0 {left}; it should have moved by "
+                            f"{len(expected)}.", "x0 is the place behind the last digit")
         return f"{len(numbers)} numbers, each in a buffer without a byte to spare."
 
 
@@ -47,9 +49,11 @@ def _start(result: CallResult) -> int:
     return int(result.before[0])
 
 
-def _digits_hint(made: bytes, expected: bytes, room: bytes) -> str:
+def _digits_hint(number: int, made: bytes, expected: bytes, room: bytes) -> str:
     if made == room:
         return "0 has one digit" if expected == b"0" else "nothing was written"
+    if made == b"%d" % number:
+        return "these are decimal digits: a hexadecimal one is four bits, or what % 16 leaves"
     if made == expected.upper():
         return "small letters: 'a', not 'A'"
     if made == expected[::-1]:
@@ -82,7 +86,13 @@ def _name_order(name: str) -> str:
         for first, other in pairs:
             left, right = first.lower(), other.lower()
             expected = 0 if left == right else 1 if left < right else 2
-            result, kept = hand.ask(first + b"\0", other + b"\0")
+            try:
+                result, kept = hand.ask(first + b"\0", other + b"\0")
+            except Wrong as wrong:
+                if "did not return" in str(wrong):
+                    wrong.hint = ("the NUL ends a name, and nothing behind it may be read; or: "
+                                  + wrong.hint)
+                raise
             if result.value != expected:
                 raise Wrong(f"{drive.shown(name, (first, other))} gave {value(result.value)}, "
                             f"not {expected}.", _order_hint(first, other, expected, result.value))
@@ -96,11 +106,13 @@ def _order_hint(first: bytes, other: bytes, expected: int, got: int) -> str:
     low, high = first.lower(), other.lower()
     if got > 2:
         return "0, 1 or 2, and in x0"
+    if expected and (low.startswith(high) or high.startswith(low)):
+        return "one name is the beginning of the other: its NUL is smaller than any letter"
     if got and got == 3 - expected and sorted([first, other]) == [first, other] == [low, high] \
             and max(first + other + b"\0") < 128:
         return "1 says that the first name comes first"
-    if got == 0 and (low.startswith(high) or high.startswith(low)):
-        return "one name is the beginning of the other: its NUL is smaller than any letter"
+    if got == 0 and low != high and _bit_set(low) != _bit_set(high):
+        return f"{expected} says that the {'first' if expected == 1 else 'second'} name comes first"
     if got == 0:
         return ("only A to Z have a small sister; other bytes that differ in the bit 0x20 are "
                 "different")
@@ -111,6 +123,10 @@ def _order_hint(first: bytes, other: bytes, expected: int, got: int) -> str:
     if set(first + other) & set(b"[\\]^_`{|}~@"):
         return "letters are compared as small ones, and all other bytes go by their number"
     return "A and a are the same here"
+
+
+def _bit_set(name: bytes) -> bytes:
+    return bytes(one | 0x20 for one in name)
 
 
 def _row_bytes(rows: list[tuple[int, int]]) -> bytes:
@@ -169,6 +185,8 @@ def _merge_hint(made: bytes, left: list[tuple[int, int]], right: list[tuple[int,
         return "of rows with the same key, those of the first run come first"
     if made[-16:] == room[-16:]:
         return "when one run is used up, the rest of the other one follows"
+    if made == _row_bytes(list(merge(left, right, key=lambda row: row[0] & 0xFFFFFFFF))):
+        return "a key has 64 bits: compare x registers, not w"
     signed = sorted(left + right, key=lambda row: row[0] - ((row[0] >> 63) << 64))
     if made[:16] == _row_bytes(signed)[:16]:
         return "keys are unsigned: hi and lo, not gt and lt"
@@ -210,6 +228,7 @@ def _chunks_join(name: str) -> str:
     chance = random.Random(124)
     whole = b"5\r\nhello\r\n1a\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n"
     bodies = [whole, b"0\r\n\r\n", b"1A\r\n" + b"x" * 26 + b"\r\n0\r\n\r\n",
+              b"9\r\nninebytes\r\nf\r\nfifteen letters\r\n0\r\n\r\n",
               whole + b"HTTP/1.1 200", b"00000005\r\nhello\r\n000\r\n\r\n"]
     bodies += [whole[:size] for size in range(len(whole))]
     bodies += [b"\r\n\r\n", b"g\r\n", b"5\rx", b"5 \r\n", b"5\nhello", b"5\r\nhelloX\n",
@@ -265,6 +284,11 @@ def _join_hint(body: bytes, right: int, text: bytes, result: CallResult) -> str:
             return "digits may be capital letters, too"
         if not result.carry and got > len(text):
             return "the lengths and line ends are not part of the contents"
+        if result.carry and got == 0:
+            return "each chunk has a length of its own: it begins at 0, and 1a is 26"
+        if got == errno.EINVAL:
+            return ("0 to 9 and a to f are digits, up to eight for each chunk; CR LF stands behind "
+                    "them, and once more behind the bytes")
         return ""
     if not right:
         if not result.carry:
@@ -272,14 +296,14 @@ def _join_hint(body: bytes, right: int, text: bytes, result: CallResult) -> str:
                     "the end of the bytes is not the end of the body")
         if got == errno.EINVAL:
             return "so far nothing is wrong: more bytes may come, and then it is fine"
-        return CARRY_LAST if got == 0 else ""
+        return CARRY_LAST if got == 0 else "0 in x0 says that more bytes must come"
     if not result.carry or got == 0:
         if body[:1] not in b"0123456789abcdefABCDEF":
             return "a chunk begins with at least one digit, and only 0 to 9, a to f, A to F are"
         if body.startswith(b"000000005"):
             return "no more than eight digits"
         return "CR LF must stand behind the digits, and behind the bytes of every chunk"
-    return ""
+    return "what x0 must be is the number EINVAL"
 
 
 FUNCTIONS: Final[dict[str, Judge]] = {
