@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ymawky_kit.lab import trying
+from ymawky_kit.lab import covering, trying
+from ymawky_kit.lab.covering import coverage
 from ymawky_kit.lab.drive import call, step
 from ymawky_kit.lab.exercise import check
 from ymawky_kit.lab.look import edit, undo
@@ -21,6 +22,7 @@ def nothing() -> None:
     for kept in (BENCH.free, BENCH.bases, BENCH.changed, BENCH.shown):
         kept.clear()
     trying.forget()
+    covering.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,20 @@ def test_a_cell_of_ones_own_tries_what_it_jumps_to() -> None:
     call("digits", 12, bytearray(20))
     step("digits", 12, bytearray(20))
     assert {"u64_format": (1, 1), "mem_copy": (0, 0)} == counts()
+
+
+def test_of_several_that_a_cell_may_jump_to_those_count_that_it_came_to() -> None:
+    show("lib/number", "u64_format")
+    show("lib/mem", "mem_copy")
+    run_cell("either", "func either\n    addr x9, date_pairs\n    cbz x3, Lother\n"
+                       "    b u64_format\nLother:\n    b mem_copy\n")
+    call("either", bytearray(20), b"abcd", 4, 0)
+    assert {"u64_format": (0, 0), "mem_copy": (1, 0)} == counts()
+    call("either", bytearray(20), b"efgh", 4, 0)
+    call("either", 12, bytearray(20), 0, 1)
+    step("either", 12, bytearray(20), 0, 1)
+    assert {"u64_format": (1, 1), "mem_copy": (2, 0)} == counts()
+    assert coverage("lib/mem", "mem_copy").reached and not coverage("lib/text").reached
 
 
 def test_a_changed_function_is_not_the_books() -> None:

@@ -18,7 +18,7 @@ import mmap
 import os
 import tempfile
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -103,6 +103,18 @@ def note(program: Program, addresses: Iterable[int]) -> None:
     """Count these instructions of a program, by their addresses."""
     noted = _of(program)
     _reached.update(noted.places((address - noted.base) // 4 for address in addresses))
+
+
+@contextmanager
+def entry(program: Program, address: int) -> Iterator[Callable[[], bool]]:
+    """A question to ask in here: has a jump to `address` been noted since?"""
+    noted = _of(program)
+    index = (address - noted.base) // 4
+    before, noted.table[index] = noted.table[index], 0
+    try:
+        yield lambda: noted.table[index] > 0
+    finally:
+        noted.table[index] = max(before, noted.table[index])
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from ymawky_kit.emu.machine import CallResult
 from ymawky_kit.lab.covering import fold, note, noting, table_of
 from ymawky_kit.lab.family import STAND_IN, Family, numbers, stand_in
 from ymawky_kit.lab.magics import BENCH
-from ymawky_kit.lab.trying import frozen, note_call, note_recording
+from ymawky_kit.lab.trying import frozen, note_recording, noting_call
 from ymawky_kit.lab.workbench import Program, tidy
 from ymawky_kit.nameless import nameless
 from ymawky_kit.source import KitError
@@ -391,10 +391,10 @@ def call(function: str, *arguments: Argument, plan: Plan = None, stdin: bytes = 
     from ymawky_kit.emu.machine import CallFault
 
     program = BENCH.build_around(function)
-    note_call(program, function, arguments,
-              (repr(plan), stdin, frozen(files), frozen(registers), strict))
+    around = (repr(plan), stdin, frozen(files), frozen(registers), strict)
     failed: KitError | None = None
-    with _folder(files), streams(stdin) as caught, Family() as family:
+    with noting_call(program, function, arguments, around), \
+            _folder(files), streams(stdin) as caught, Family() as family:
         with boot_program(program, [], caught, plan, strict=strict) as machine, \
                 family.over(machine):
             machine.cover(table_of(program))
@@ -476,12 +476,13 @@ def step(what: Program | str, *arguments: Argument, plan: Plan = None, stdin: by
             boot_program(program, words, caught, plan) as machine, family.over(machine):
         bench = _Bench(machine)
         if isinstance(what, str):
-            note_recording(program, what)
             bench.place(arguments)
             enter(machine, what, bench.numbers)
         start = machine.registers
         steps, ending = _record(machine, program, limit)
         note(program, (done.address for done in steps))
+        if isinstance(what, str):
+            note_recording(program, what, {done.address for done in steps})
         events = list(machine.events())
         if any(event.name == "fork" for event in events):
             if family.is_child:

@@ -32,12 +32,12 @@ def inspect(function: str, *arguments: Argument) -> Reads:
     data = arguments[which]
     assert isinstance(data, bytes)
     program = BENCH.build_around(function)
-    note_recording(program, function)
     seen: list[tuple[int, int]] = []
     readers: dict[str, int] = {}
     legend: list[Reader] = []
     by_byte: list[list[int]] = [[] for _ in data]
     steps = 0
+    reached: set[int] = set()
     with ExitStack() as stack:
         caught = stack.enter_context(drive.streams())
         machine = stack.enter_context(drive.boot_program(program, [], caught, None))
@@ -49,6 +49,7 @@ def inspect(function: str, *arguments: Argument) -> Reads:
         pc = machine.address(function)
         while pc != RETURN_STUB:
             seen.clear()
+            reached.add(pc)
             event = machine.step() if steps < INSPECT_LIMIT else None
             if event is None:
                 where = machine.symbols.describe(pc)
@@ -64,6 +65,7 @@ def inspect(function: str, *arguments: Argument) -> Reads:
                     if readers[place] not in by_byte[at]:
                         by_byte[at].append(readers[place])
             pc = event.pc
+    note_recording(program, function, reached)
     return Reads(f"{function}, a text of {count(len(data), 'byte')}", data, legend, by_byte,
                  f"Returned after {count(steps, 'instruction')}.")
 

@@ -3,16 +3,18 @@
 A function is shown when a cell `%%asm MODULE NAME` (or the whole module) holds it.  It is
 tried alone by `call`, and recorded by `step` or `inspect`, when they begin in it, or in a
 cell of the reader's own that jumps to it: some functions need a few lines around them.
+Where such a cell may jump to several, those count that it came to.
 Only the book's own text counts, and what `check` does with an answer does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from ymawky_kit.lab.covering import entry
 from ymawky_kit.lab.magics import BENCH
 from ymawky_kit.lab.workbench import Program, is_of_the_book
 from ymawky_kit.obj import ObjectFile
@@ -24,19 +26,20 @@ Shown = tuple[str, str]
 
 _inputs: Final[dict[Shown, set[int]]] = {}
 _recorded: Final[dict[Shown, int]] = {}
-_entries: Final[WeakKeyDictionary[Program, dict[str, tuple[Shown, ...]]]] = WeakKeyDictionary()
+_entries: Final[WeakKeyDictionary[Program, dict[str, dict[Shown, int]]]] = WeakKeyDictionary()
 
 
-def _begins(program: Program, function: str) -> tuple[Shown, ...]:
+def _begins(program: Program, function: str) -> dict[Shown, int]:
     """As `_entered`, found out once for a program: a comparison calls it a hundred times."""
     known = _entries.setdefault(program, {})
     if function not in known:
-        known[function] = tuple(_entered(program, function))
+        address = {symbol.name: symbol.address for symbol in program.image.symbols}
+        known[function] = {shown: address[shown[1]] for shown in _entered(program, function)}
     return known[function]
 
 
 def _entered(program: Program, function: str) -> Iterator[Shown]:
-    """The shown functions of the book in which a run begins, at `function` of `program`."""
+    """The functions of the book in which a run may begin, at `function` of `program`."""
     made = _home(program, function)
     if made is None:
         return
@@ -56,21 +59,32 @@ def _entered(program: Program, function: str) -> Iterator[Shown]:
 
 def _home(program: Program, function: str) -> ObjectFile | None:
     return next((made for made in program.objects
-                 if any(s.name == function and s.section is not None for s in made.symbols)), None)
+                 if any(s.name == function and s.section is not None
+                        and made.sections[s.section].name == "__text" for s in made.symbols)), None)
 
 
-def note_call(program: Program, function: str, arguments: Sequence[object],
-              around: Hashable) -> None:
-    """Count a call; `around` is what else it was given: files, fault plan, ..."""
+@contextmanager
+def noting_call(program: Program, function: str, arguments: Sequence[object],
+                around: Hashable) -> Iterator[None]:
+    """Count the call in here; `around` is what else it is given: files, fault plan, ..."""
     key = hash((tuple(bytes(a) if isinstance(a, bytearray) else a for a in arguments), around))
-    for shown in _begins(program, function):
-        _inputs.setdefault(shown, set()).add(key)
+    begins = _begins(program, function)
+    with ExitStack() as stack:
+        came = {shown: stack.enter_context(entry(program, address))
+                for shown, address in begins.items()} if len(begins) > 1 else {}
+        try:
+            yield
+        finally:
+            for shown in begins:
+                if shown not in came or came[shown]():
+                    _inputs.setdefault(shown, set()).add(key)
 
 
-def note_recording(program: Program, function: str) -> None:
-    """Count a recording that begins at `function`."""
-    for shown in _begins(program, function):
-        _recorded[shown] = _recorded.get(shown, 0) + 1
+def note_recording(program: Program, function: str, reached: Container[int]) -> None:
+    """Count a recording that begins at `function` and goes through these addresses."""
+    for shown, address in _begins(program, function).items():
+        if address in reached:
+            _recorded[shown] = _recorded.get(shown, 0) + 1
 
 
 def frozen(files: Mapping[str, object] | None) -> Hashable:
