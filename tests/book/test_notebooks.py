@@ -6,6 +6,8 @@ import asyncio
 import copy
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,15 @@ def test_the_file_is_written_in_its_one_form(path: Path) -> None:
     assert text == nb.dumps(notebook)
     joined = nbformat.reads(text, as_version=4)
     assert text == nb.dumps(tidy(joined, RULES)), "regen would store the same"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
+def test_an_error_is_stored_as_its_message(path: Path) -> None:
+    """nbval compares name and message, and passes over the traceback."""
+    for cell in nb.code_cells(nb.read(path)):
+        for stored in cell["outputs"]:
+            if stored["output_type"] == "error":
+                assert f"{stored['ename']}:\n{stored['evalue']}" == "".join(stored["traceback"])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
@@ -167,6 +178,21 @@ def test_regen_stores_what_a_cell_shows_and_the_second_time_nothing_moves(tmp_pa
     assert ["<!-- style and player -->"] == cells[1]["outputs"][0]["data"]["text/html"]
     assert "mine: 1 instruction, 4 bytes\n" == cells[2]["outputs"][0]["data"]["text/plain"][0]
     assert not regenerate(path).moved
+
+
+@pytest.mark.parametrize(("kind", "was"), [("text/html", "<p>1</p>"), ("text/plain", "one")])
+def test_nbval_compares_what_a_page_shows(tmp_path: Path, kind: str, was: str) -> None:
+    """`make test` runs the notebooks once, with nbval: so it must see all that is stored."""
+    path = write(tmp_path, "class One:\n    def __repr__(self): return 'one'\n"
+                           "    def _repr_html_(self): return '<p>1</p>'\nOne()")
+    path.write_text(regenerate(path).text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval",
+               "--nbval-current-env", "--rootdir", str(tmp_path), str(path)]
+    assert 0 == subprocess.run(command, capture_output=True, cwd=tmp_path).returncode
+    assert 1 == path.read_text().count(f'"{was}"')
+    path.write_text(path.read_text().replace(f'"{was}"', '"two"'))
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, text=True)
+    assert 1 == done.returncode and kind in done.stdout
 
 
 def test_style_and_player_are_one_element_each() -> None:
