@@ -45,7 +45,7 @@ def test_before_files_everybody_is_greeted(tree: Path, folder: Path, name: str) 
         for _ in range(20):
             assert GREETING == server.request(GET).body
         assert [] == server.settle()
-        assert before == server.descriptors()
+        assert before == server.descriptors(before)
 
 
 def test_before_chapter_11_ranges_are_not_offered_and_not_given(tree: Path, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,10 +71,22 @@ class Server:
     def status(self, target: str | bytes, **more: str) -> int:
         return self.get(target, **more).status
 
-    def descriptors(self) -> list[str]:
-        """What the server process itself has open."""
+    def descriptors(self, wanted: list[str] | None = None, seconds: float = 5) -> list[str]:
+        """What the server process itself has open.
+
+        With `wanted`, waits until it is that: a child may have answered before its
+        parent has come to close the connection.
+        """
         folder = Path(f"/proc/{self.pid}/fd")
-        return sorted(str(entry.readlink()) for entry in folder.iterdir())
+        end = time.monotonic() + seconds
+        while True:
+            found = []
+            for entry in folder.iterdir():
+                with suppress(FileNotFoundError):    # closed meanwhile
+                    found.append(str(entry.readlink()))
+            if wanted in (None, sorted(found)) or time.monotonic() > end:
+                return sorted(found)
+            time.sleep(0.01)
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children(recursive=True)
