@@ -58,7 +58,7 @@ def _left_name(name: str) -> str:
 
 def _left_hint(text: bytes, ours: bool) -> str:
     if ours:
-        return CARRY_LAST
+        return f"step('left_name', {text!r}, {len(text)}) shows which byte is refused; {CARRY_LAST}"
     if re.match(rb"\.~[0-9]+-[0-9]+-[0-9]+", text):
         return "the third number must reach the end of the name"
     if re.fullmatch(rb"\.~[0-9]*(-[0-9]*){0,1}", text):
@@ -210,7 +210,7 @@ def _save(name: str, there: bytes | None, data: bytes, plan: Plan, error: int) -
     if done.carry and not error:
         raise Wrong(f"{told}: {outcome(done)}; it should be C clear.",
                     "an fsync that was interrupted is asked again"
-                    if "EINTR" in str(plan) and done.value == errno.EINTR else CARRY_LAST)
+                    if "EINTR" in str(plan) and done.value == errno.EINTR else _refused(done))
     _look_at_calls(told, calls, error)
     if error:
         if made != there:
@@ -232,6 +232,15 @@ def _save(name: str, there: bytes | None, data: bytes, plan: Plan, error: int) -
     if _TEMPORARY in names and "unlinkat" not in str(plan):
         raise Wrong(f"{told}: .~new is still there.",
                     "after a failure behind the first call, file_remove_below must run")
+
+
+def _refused(done: Called) -> str:
+    """The call that an answer should not have made like that, if there is one."""
+    for call in done.calls:
+        if call.failed and not call.forced:
+            return (f"the kernel refused {call.text}: {call.result}; what was in its registers? "
+                    "A call spoils x1 to x17, and changes x0")
+    return CARRY_LAST
 
 
 def _umask() -> int:
