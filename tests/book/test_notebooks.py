@@ -73,6 +73,15 @@ def test_no_output_holds_what_differs_from_run_to_run(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
+def test_a_folder_that_a_cell_makes_is_removed(path: Path) -> None:
+    """A kernel that is told to end does not always come to it by itself."""
+    text = "\n".join(nb.source(cell) for cell in nb.code_cells(nb.read(path)))
+    assert "mkdtemp" not in text
+    for name in re.findall(r"^(\w+) = TemporaryDirectory\(", text, re.MULTILINE):
+        assert f"\n{name}.cleanup()" in text, name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
 def test_a_chapter_has_its_bones(path: Path) -> None:
     text = "\n".join(nb.source(c) for c in nb.read(path)["cells"] if c["cell_type"] == "markdown")
     assert "**The question.**" in text
