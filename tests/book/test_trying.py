@@ -107,6 +107,15 @@ def test_a_cell_of_ones_own_tries_what_it_jumps_to() -> None:
     assert {"u64_format": (1, 1), "mem_copy": (0, 0)} == counts()
 
 
+def test_a_cell_that_never_comes_to_a_function_does_not_try_it() -> None:
+    show("lib/mem", "mem_copy")
+    run_cell("perhaps", "func perhaps\n    cbz x3, Lnot\n    b mem_copy\nLnot:\n    ret\n")
+    call("perhaps", bytearray(20), b"abcd", 4, 0)
+    assert {"mem_copy": (0, 0)} == counts()
+    call("perhaps", bytearray(20), b"abcd", 4, 1)
+    assert {"mem_copy": (1, 0)} == counts()
+
+
 def test_of_several_that_a_cell_may_jump_to_those_count_that_it_came_to() -> None:
     show("lib/number", "u64_format")
     show("lib/mem", "mem_copy")

@@ -3,7 +3,7 @@
 A function is shown when a cell `%%asm MODULE NAME` (or the whole module) holds it.  It is
 tried alone by `call`, and recorded by `step` or `inspect`, when they begin in it, or in a
 cell of the reader's own that jumps to it: some functions need a few lines around them.
-Where such a cell may jump to several, those count that it came to.
+What such a cell might jump to, and did not, does not count.
 Only the book's own text counts, and what `check` does with an answer does not.
 """
 
@@ -71,12 +71,12 @@ def noting_call(program: Program, function: str, arguments: Sequence[object],
     begins = _begins(program, function)
     with ExitStack() as stack:
         came = {shown: stack.enter_context(entry(program, address))
-                for shown, address in begins.items()} if len(begins) > 1 else {}
+                for shown, address in begins.items()}
         try:
             yield
         finally:
-            for shown in begins:
-                if shown not in came or came[shown]():
+            for shown, has_come in came.items():
+                if has_come():
                     _inputs.setdefault(shown, set()).add(key)
 
 

@@ -315,9 +315,7 @@ class Workbench:
         """Whether a function's contract promises something about the carry flag."""
         if function in self.free:
             return False
-        asked = (function, self._state())
-        built = (key for key in self._built if key[:2] == asked)    # asked for just now
-        key = next(built, None) or (*asked, _stamp())
+        key = (function, self._state(), _stamp())
         if key not in self._carrying:
             _make_room(self._carrying, key)
             module = self.module_of(function)
@@ -493,7 +491,7 @@ def _fragments(book: Module, pieces: dict[str, Source]) -> Iterator[Source]:
 
 
 _STAMP_SECONDS: Final = 0.25
-_stamped: tuple[float, tuple[tuple[str, int], ...]] = (-1.0, ())
+_stamped: tuple[float, tuple[tuple[str, int], ...]] = (float("-inf"), ())
 
 
 def _stamp() -> tuple[tuple[str, int], ...]:
@@ -502,7 +500,7 @@ def _stamp() -> tuple[tuple[str, int], ...]:
     Asked twice at each call: to look at two hundred files is a third of its time.
     """
     global _stamped
-    if time.monotonic() - _stamped[0] > _STAMP_SECONDS or _stamped[0] < 0:
+    if time.monotonic() - _stamped[0] > _STAMP_SECONDS:
         _stamped = time.monotonic(), _look()
     return _stamped[1]
 
